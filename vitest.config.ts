@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['**/*.test.ts'],
     // The Temporal SDK and DuckDB are native modules: a process each.
     pool: 'forks',
     maxWorkers: 2,
