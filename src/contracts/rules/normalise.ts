@@ -1,0 +1,127 @@
+import type { ReasonCode } from '../reason-codes.ts';
+import type { Row, Value } from '../row.ts';
+import type { Column, CompiledContract, FieldRule } from '../types.ts';
+import { millisToMicros } from './unpack.ts';
+import type { RawRecord } from './unpack.ts';
+
+/** What a record gets from the object that carried it. */
+export interface RecordContext {
+  carrierOrder: bigint;
+  bronzeObject: string;
+}
+
+/** A row, or why there is none. `detail` names the column and never holds a value of the payload. */
+export type Normalised = { row: Row } | { reject: { reasonCode: ReasonCode; detail: string } };
+
+type Reject = { reasonCode: ReasonCode; expected: string };
+type Converter = (value: unknown) => Value | Reject;
+type Reader = (record: unknown) => unknown;
+
+const wrongType = (expected: string): Reject => ({ reasonCode: 'wrong_type', expected });
+const outOfRange = (expected: string): Reject => ({ reasonCode: 'out_of_range', expected });
+
+function reader(path: string[]): Reader {
+  return (record) => {
+    let value: unknown = record;
+    for (const part of path) {
+      if (value === null || typeof value !== 'object' || !Object.hasOwn(value, part)) return undefined;
+      value = (value as Record<string, unknown>)[part];
+    }
+    return value;
+  };
+}
+
+/** Last segment of a URL's path, without query and fragment: `…/eventpage/ci41144664` gives `ci41144664`. */
+function lastPathSegment(url: unknown): string | undefined {
+  if (typeof url !== 'string') return undefined;
+  const path = url.split(/[?#]/, 1)[0] ?? '';
+  return path.slice(path.replace(/\/+$/, '').lastIndexOf('/') + 1).replace(/\/+$/, '') || undefined;
+}
+
+function reading(rule: FieldRule): Reader {
+  const first = reader(rule.from);
+  if (!rule.orLastPathSegmentOf) return first;
+  const url = reader(rule.orLastPathSegmentOf);
+  return (record) => {
+    const value = first(record);
+    return value === undefined || value === null || value === '' ? lastPathSegment(url(record)) : value;
+  };
+}
+
+const CONVERTERS: Record<string, Converter> = {
+  string: (value) => (typeof value === 'string' ? value : wrongType('a string')),
+  double: (value) => {
+    if (typeof value !== 'number') return wrongType('a number');
+    return Number.isFinite(value) ? value : outOfRange('a finite number');
+  },
+  long: (value) => {
+    if (typeof value !== 'number') return wrongType('an integer');
+    return Number.isSafeInteger(value) ? value : outOfRange('a whole number within 2^53');
+  },
+  boolean: (value) => (typeof value === 'boolean' ? value : wrongType('a boolean')),
+  'epoch-millis': (value) => {
+    if (typeof value !== 'number') return wrongType('milliseconds since 1970');
+    return millisToMicros(value) ?? outOfRange('whole milliseconds since 1970');
+  },
+  'lower-case': (value) => (typeof value === 'string' ? value.toLowerCase() : wrongType('a string')),
+  'zero-one': (value) => (value === 0 || value === 1 ? value === 1 : wrongType('0 or 1')),
+};
+
+function converter(rule: FieldRule, column: Column): Converter {
+  const found = CONVERTERS[rule.as === 'as-is' ? column.type : rule.as];
+  return found ?? (() => wrongType(`a conversion to ${column.type}`));
+}
+
+interface FieldStep {
+  column: Column;
+  read: Reader;
+  convert: Converter;
+}
+
+function steps(contract: CompiledContract): FieldStep[] {
+  return contract.columns.map((column) => {
+    const rule = contract.mapping.find((candidate) => candidate.column === column.name);
+    if (!rule) throw new Error(`no mapping for column ${column.name}`); // compileContract has refused such a contract
+    return { column, read: reading(rule), convert: converter(rule, column) };
+  });
+}
+
+const isReject = (value: Value | Reject): value is Reject => typeof value === 'object' && value !== null;
+
+function systemColumns(row: Row, record: RawRecord, contract: CompiledContract, context: RecordContext): void {
+  row._first_version = row[contract.versionField] ?? null;
+  row._deleted = false;
+  row._carrier_order = context.carrierOrder;
+  row._rules_version = contract.rulesVersion;
+  row._record_hash = ''; // taken once per surviving row, see Reducer
+  row._record_id = `${context.bronzeObject}#${record.offset}`;
+  row._bronze_object = context.bronzeObject;
+  row._contract = contract.hash;
+}
+
+/**
+ * Makes the function that turns a record into a row by the contract's rules: pure, compiled once per contract.
+ * What a record lacks is null; a required column without a value, or a value of another type, refuses the record.
+ */
+export function normaliser(contract: CompiledContract): (record: RawRecord, context: RecordContext) => Normalised {
+  const plan = steps(contract);
+  return (record, context) => {
+    if (record.value === null || typeof record.value !== 'object' || Array.isArray(record.value)) {
+      return { reject: { reasonCode: 'not_an_object', detail: 'expected a JSON object' } };
+    }
+    const row: Row = {};
+    for (const { column, read, convert } of plan) {
+      const raw = read(record.value);
+      if (raw === undefined || raw === null) {
+        if (column.required) return { reject: { reasonCode: 'missing_required', detail: column.name } };
+        row[column.name] = null;
+        continue;
+      }
+      const value = convert(raw);
+      if (isReject(value)) return { reject: { reasonCode: value.reasonCode, detail: `${column.name}: expected ${value.expected}` } };
+      row[column.name] = value;
+    }
+    systemColumns(row, record, contract, context);
+    return { row };
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * The one catalogue of coded errors. `message` says what was expected; `retryable` is what Temporal needs to know:
+ * whether the same call may succeed later without a person.
+ */
+export const ERRORS = {
+  CUP_CONTRACT_INVALID: { message: 'expected a contract of ODCS v3.1 with the custom properties of a Cupel source', retryable: false },
+  CUP_OBJECT_UNREADABLE: { message: 'expected an object in the format that the contract declares', retryable: false },
+} as const satisfies Record<string, { message: string; retryable: boolean }>;
+
+/** A code of the catalogue. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error of the catalogue: `code` for machines, `message` for people, `details` without payload values. */
+export class CupelError extends Error {
+  override readonly name = 'CupelError';
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, details: Record<string, unknown> = {}, cause?: unknown) {
+    const where = Object.entries(details).map(([name, value]) => `${name}: ${String(value)}`);
+    super(`${code}: ${ERRORS[code].message}${where.length ? ` (${where.join(', ')})` : ''}`, { cause });
+    this.code = code;
+    this.retryable = ERRORS[code].retryable;
+    this.details = details;
+  }
+}
+
+/** Makes an error of the catalogue; `details` says where and what was found, never a payload value. */
+export function cupelError(code: ErrorCode, details?: Record<string, unknown>, cause?: unknown): CupelError {
+  return new CupelError(code, details, cause);
+}
