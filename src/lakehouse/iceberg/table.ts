@@ -1,0 +1,157 @@
+import { cupelError } from '../../errors.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { readContainer } from './avro.ts';
+import type { RestCatalog } from './rest-catalog.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
+import type { Change, LiveManifest } from './snapshot-writer.ts';
+import type { DataFile, ManifestEntry, ManifestFile, PartitionSpec, Snapshot, TableMetadata, TableSchema } from './types.ts';
+
+const sameId = (a: number | bigint, b: number | bigint): boolean => BigInt(a) === BigInt(b);
+
+/** One Iceberg v2 table as it was at the last `refresh`. */
+export class IcebergTable {
+  readonly namespace: string;
+  readonly name: string;
+  readonly #catalog: RestCatalog;
+  readonly #store: ObjectStore;
+  #metadata: TableMetadata;
+
+  constructor(catalog: RestCatalog, store: ObjectStore, namespace: string, name: string, metadata: TableMetadata) {
+    this.#catalog = catalog;
+    this.#store = store;
+    this.namespace = namespace;
+    this.name = name;
+    this.#metadata = metadata;
+  }
+
+  /** Loads a table; undefined where there is none. */
+  static async load(catalog: RestCatalog, store: ObjectStore, namespace: string, name: string): Promise<IcebergTable | undefined> {
+    const metadata = await catalog.loadTable(namespace, name);
+    return metadata && new IcebergTable(catalog, store, namespace, name, metadata);
+  }
+
+  get metadata(): TableMetadata {
+    return this.#metadata;
+  }
+
+  get schema(): TableSchema {
+    return this.#find(this.#metadata.schemas.find((schema) => schema['schema-id'] === this.#metadata['current-schema-id']), 'current schema');
+  }
+
+  get spec(): PartitionSpec {
+    return this.#find(
+      this.#metadata['partition-specs'].find((spec) => spec['spec-id'] === this.#metadata['default-spec-id']),
+      'default partition spec',
+    );
+  }
+
+  /** Snapshots in the metadata, oldest first. */
+  get snapshots(): Snapshot[] {
+    return this.#metadata.snapshots ?? [];
+  }
+
+  /** The snapshot of `main`, or undefined for a table that holds nothing yet. */
+  get current(): Snapshot | undefined {
+    const id = this.#metadata.refs?.main?.['snapshot-id'];
+    return id === undefined ? undefined : this.snapshots.find((snapshot) => sameId(snapshot['snapshot-id'], id));
+  }
+
+  /**
+   * Time travel: the snapshot of that id, or the newest one at that time.
+   *
+   * @param asOf decimal snapshot id, or milliseconds since 1970
+   * @throws CupelError CUP_SNAPSHOT_NOT_FOUND
+   */
+  snapshotAsOf(asOf: { snapshotId: string } | { timeMs: number }): Snapshot {
+    const found =
+      'snapshotId' in asOf
+        ? this.snapshots.find((snapshot) => String(snapshot['snapshot-id']) === asOf.snapshotId)
+        : this.snapshots.filter((snapshot) => snapshot['timestamp-ms'] <= asOf.timeMs).at(-1);
+    if (!found) throw cupelError('CUP_SNAPSHOT_NOT_FOUND', { table: `${this.namespace}.${this.name}`, ...asOf });
+    return found;
+  }
+
+  /** Reads the metadata anew. */
+  async refresh(): Promise<void> {
+    this.#metadata = this.#find(await this.#catalog.loadTable(this.namespace, this.name), 'table');
+  }
+
+  /** Live data files of a snapshot; none for a table that holds nothing. */
+  async dataFiles(snapshot: Snapshot | undefined = this.current): Promise<DataFile[]> {
+    const manifests = await this.#liveManifests(snapshot);
+    return manifests.flatMap((manifest) => manifest.entries.map((entry) => entry.data_file));
+  }
+
+  /**
+   * Commits one snapshot onto the metadata as last read.
+   *
+   * Any answer but 200 means *unknown*: the table is read again, and only its refs say whether the commit took effect
+   * (a 409 can be the echo of our own success). Nothing that was written is deleted on failure; the orphan sweep does that.
+   *
+   * @throws CupelError CUP_COMMIT_CONFLICT when another writer was first, CUP_COMMIT_UNKNOWN when the catalog cannot say
+   */
+  async commit(change: Change, nowMs = Date.now()): Promise<Snapshot> {
+    const parent = this.current;
+    const live = await this.#liveManifests(parent);
+    const writer = new SnapshotWriter(this.#store, this.#metadata, this.schema, this.spec);
+    const snapshot = await writer.write(change, parent, live, nowMs);
+    const answer = await this.#catalog.commit(
+      this.namespace,
+      this.name,
+      [
+        { type: 'assert-table-uuid', uuid: this.#metadata['table-uuid'] },
+        { type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': parent?.['snapshot-id'] ?? null },
+        { type: 'assert-current-schema-id', 'current-schema-id': this.#metadata['current-schema-id'] },
+      ],
+      [
+        { action: 'add-snapshot', snapshot },
+        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshot['snapshot-id'] },
+      ],
+    );
+    await this.#settle(answer.status, snapshot);
+    return snapshot;
+  }
+
+  /** Whether a snapshot is an ancestor of, or the head of, any ref. */
+  async #settle(status: number, snapshot: Snapshot): Promise<void> {
+    const id = snapshot['snapshot-id'];
+    try {
+      await this.refresh();
+    } catch (error) {
+      if (status === 200) return; // committed; the next reader refreshes
+      throw cupelError('CUP_COMMIT_UNKNOWN', { table: `${this.namespace}.${this.name}`, snapshot: String(id), status }, error);
+    }
+    if (status === 200 || this.#reachable(id)) return;
+    throw cupelError('CUP_COMMIT_CONFLICT', { table: `${this.namespace}.${this.name}`, snapshot: String(id), status });
+  }
+
+  #reachable(id: number | bigint): boolean {
+    const byId = new Map(this.snapshots.map((snapshot) => [String(snapshot['snapshot-id']), snapshot]));
+    for (const ref of Object.values(this.#metadata.refs ?? {})) {
+      let at = byId.get(String(ref['snapshot-id']));
+      while (at) {
+        if (sameId(at['snapshot-id'], id)) return true;
+        at = byId.get(String(at['parent-snapshot-id']));
+      }
+    }
+    return false;
+  }
+
+  async #liveManifests(snapshot: Snapshot | undefined): Promise<LiveManifest[]> {
+    if (!snapshot) return [];
+    const files = await readContainer<ManifestFile>(await this.#store.read(snapshot['manifest-list']));
+    const manifests = await Promise.all(files.map((file) => this.#readManifest(file)));
+    return manifests.filter((manifest) => manifest.entries.length > 0);
+  }
+
+  async #readManifest(file: ManifestFile): Promise<LiveManifest> {
+    if (file.content !== 0) throw cupelError('CUP_TABLE_UNSUPPORTED', { manifest: file.manifest_path });
+    const entries = await readContainer<ManifestEntry>(await this.#store.read(file.manifest_path));
+    return { file, entries: entries.filter((entry) => entry.status !== 2) };
+  }
+
+  #find<T>(value: T | undefined, what: string): T {
+    if (value === undefined) throw cupelError('CUP_TABLE_UNSUPPORTED', { table: `${this.namespace}.${this.name}`, missing: what });
+    return value;
+  }
+}
