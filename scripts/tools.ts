@@ -82,7 +82,7 @@ function mavenTool(title: string, version: string, pom: string, result: string, 
       mkdirSync(directory, { recursive: true });
       cpSync(path.join(PROJECT, pom), path.join(directory, 'pom.xml'));
       const out = `-DoutputDirectory=${path.join(directory, 'lib')}`;
-      await run('mvn', ['-q', '-B', '-f', path.join(directory, 'pom.xml'), 'dependency:3.8.1:copy-dependencies', '-DincludeScope=runtime', out]);
+      await run('mvn', ['-q', '-B', '-f', path.join(directory, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime', out]);
       finish?.(directory);
     },
   };
