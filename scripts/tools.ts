@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,7 +35,7 @@ type Run = (command: string, args: string[], options?: { cwd?: string; env?: Rec
 
 const GO: [string, string] = ['go', 'Go 1.25 or newer: https://go.dev/dl'];
 const PYTHON: [string, string] = ['python3', 'Python 3.11: https://www.python.org/downloads'];
-const JAVA: [string, string] = ['java', 'a JDK 17: https://adoptium.net'];
+const JAVA: [string, string] = ['javac', 'a JDK 17: https://adoptium.net'];
 const MAVEN: [string, string] = ['mvn', 'Apache Maven 3: https://maven.apache.org'];
 
 function goTool(title: string, version: string, folder: string, target: string, binary: string, override: string): Tool {
@@ -69,21 +70,28 @@ function pythonTool(title: string, version: string, requirements: string, overri
   };
 }
 
-function mavenTool(title: string, version: string, pom: string, result: string, override: string, finish?: (directory: string) => void): Tool {
+interface MavenTool {
+  pins: [pom: string, ...others: string[]];
+  result: string;
+  override: string;
+  finish(directory: string, run: Run): Promise<void>;
+}
+
+function mavenTool(title: string, version: string, { pins, result, override, finish }: MavenTool): Tool {
   return {
     title,
     version,
-    pins: [pom],
+    pins,
     result,
     override,
     needs: [JAVA, MAVEN],
     async install(directory, run) {
       // Maven writes beside the pom: it works on a copy, so that the tree stays clean and two may run.
       mkdirSync(directory, { recursive: true });
-      cpSync(path.join(PROJECT, pom), path.join(directory, 'pom.xml'));
+      cpSync(path.join(PROJECT, pins[0]), path.join(directory, 'pom.xml'));
       const out = `-DoutputDirectory=${path.join(directory, 'lib')}`;
       await run('mvn', ['-q', '-B', '-f', path.join(directory, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime', out]);
-      finish?.(directory);
+      await finish(directory, run);
     },
   };
 }
@@ -93,10 +101,15 @@ here=$(dirname "$(readlink -f "$0")")
 exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$here/lib/*" io.temporal.testserver.TestServer "$@"
 `;
 
-function writeTestServerScript(directory: string): void {
-  const script = path.join(directory, 'temporal-test-server');
-  writeFileSync(script, TEST_SERVER_SCRIPT);
-  chmodSync(script, 0o755);
+function writeTestServerScript(directory: string): Promise<void> {
+  return writeFile(path.join(directory, 'temporal-test-server'), TEST_SERVER_SCRIPT, { mode: 0o755 });
+}
+
+const CATALOG_SERVER = 'local/catalog/CatalogServer.java';
+
+function compileCatalogServer(directory: string, run: Run): Promise<void> {
+  const paths = ['-cp', path.join(directory, 'lib/*'), '-d', path.join(directory, 'classes')];
+  return run('javac', ['-nowarn', ...paths, path.join(PROJECT, CATALOG_SERVER)]);
 }
 
 const TOOLS: Record<ToolName, Tool> = {
@@ -122,21 +135,18 @@ const TOOLS: Record<ToolName, Tool> = {
     'local/bigquery/requirements.txt',
     'CUPEL_TOOL_BIGQUERY_PYTHON',
   ),
-  catalogJars: mavenTool(
-    'Iceberg REST catalog',
-    'Apache Iceberg 1.11.0',
-    'local/tools/catalog/pom.xml',
-    'lib',
-    'CUPEL_TOOL_CATALOG_JARS',
-  ),
-  testServer: mavenTool(
-    'Temporal time-skipping test server',
-    '1.38.0',
-    'local/tools/temporal-test-server/pom.xml',
-    'temporal-test-server',
-    'CUPEL_TOOL_TEST_SERVER',
-    writeTestServerScript,
-  ),
+  catalogJars: mavenTool('Iceberg REST catalog', 'Apache Iceberg 1.11.0', {
+    pins: ['local/tools/catalog/pom.xml', CATALOG_SERVER],
+    result: '',
+    override: 'CUPEL_TOOL_CATALOG_JARS',
+    finish: compileCatalogServer,
+  }),
+  testServer: mavenTool('Temporal time-skipping test server', '1.38.0', {
+    pins: ['local/tools/temporal-test-server/pom.xml'],
+    result: 'temporal-test-server',
+    override: 'CUPEL_TOOL_TEST_SERVER',
+    finish: writeTestServerScript,
+  }),
   pyicebergPython: pythonTool(
     'PyIceberg, the judge of the tables',
     'PyIceberg 0.12.0',

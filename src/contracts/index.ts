@@ -4,7 +4,7 @@ export type { ReasonCode } from './reason-codes.ts';
 export { bucketOf } from './rules/bucket.ts';
 export { normaliser } from './rules/normalise.ts';
 export type { Normalised, RecordContext } from './rules/normalise.ts';
-export { compareOrder } from './rules/order.ts';
+export { compareOrder, orderColumns } from './rules/order.ts';
 export { Reducer } from './rules/reducer.ts';
 export { unpackObject } from './rules/unpack.ts';
 export type { RawRecord, Unpacked } from './rules/unpack.ts';

@@ -112,6 +112,46 @@ export class IcebergTable {
     return snapshot;
   }
 
+  /**
+   * Takes snapshots out of the metadata; no file is deleted.
+   *
+   * @throws CupelError CUP_COMMIT_CONFLICT, CUP_COMMIT_UNKNOWN
+   */
+  async removeSnapshots(ids: readonly (number | bigint)[]): Promise<void> {
+    const answer = await this.#catalog.commit(
+      this.namespace,
+      this.name,
+      [
+        { type: 'assert-table-uuid', uuid: this.#metadata['table-uuid'] },
+        { type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': this.current?.['snapshot-id'] ?? null },
+      ],
+      [{ action: 'remove-snapshots', 'snapshot-ids': ids }],
+    );
+    const details = { table: `${this.namespace}.${this.name}`, request: 'remove-snapshots', status: answer.status };
+    try {
+      await this.refresh();
+    } catch (error) {
+      throw cupelError('CUP_COMMIT_UNKNOWN', details, error);
+    }
+    const left = new Set(this.snapshots.map((snapshot) => String(snapshot['snapshot-id'])));
+    if (ids.some((id) => left.has(String(id)))) throw cupelError('CUP_COMMIT_CONFLICT', details);
+  }
+
+  /** URIs of all files that any snapshot in the metadata needs: manifest lists, manifests, data files. */
+  async referencedFiles(): Promise<Set<string>> {
+    const files = new Set<string>();
+    for (const snapshot of this.snapshots) {
+      files.add(snapshot['manifest-list']);
+      for (const file of await readContainer<ManifestFile>(await this.#store.read(snapshot['manifest-list']))) {
+        if (files.has(file.manifest_path)) continue;
+        files.add(file.manifest_path);
+        const entries = await readContainer<ManifestEntry>(await this.#store.read(file.manifest_path));
+        for (const entry of entries) if (entry.status !== 2) files.add(entry.data_file.file_path);
+      }
+    }
+    return files;
+  }
+
   /** Whether a snapshot is an ancestor of, or the head of, any ref. */
   async #settle(status: number, snapshot: Snapshot): Promise<void> {
     const id = snapshot['snapshot-id'];

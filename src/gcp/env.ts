@@ -1,0 +1,103 @@
+import { cupelError } from '../errors.ts';
+
+/** Where everything is. Read from the environment once, at the start of a process. */
+export interface CupelEnvironment {
+  /** Google Cloud project. `CUPEL_PROJECT`, else `GOOGLE_CLOUD_PROJECT`; required. */
+  project: string;
+  /** Region of Dataflow and Dataform. `CUPEL_REGION`, default us-central1. */
+  region: string;
+  buckets: {
+    /** `CUPEL_BRONZE_BUCKET`, default `<project>-bronze`. May be locked: nothing in it is changed. */
+    bronze: string;
+    /** `CUPEL_SILVER_BUCKET`, default `<project>-silver`: the warehouse of the Iceberg catalog. */
+    silver: string;
+    /** `CUPEL_OPS_BUCKET`, default `<project>-ops`: contracts, chunks, deltas, markers. */
+    ops: string;
+    /** `CUPEL_QUARANTINE_BUCKET`, default `<project>-quarantine`. */
+    quarantine: string;
+  };
+  /** Endpoints that are not Google's own. Unset: Google's. */
+  endpoints: {
+    /** `CUPEL_STORAGE_ENDPOINT`, a URL. */
+    storage?: string;
+    /** `CUPEL_BIGQUERY_ENDPOINT`, a URL. */
+    bigquery?: string;
+    /** `CUPEL_DATAFLOW_ENDPOINT`, host:port, gRPC in plain text. */
+    dataflow?: string;
+    /** `CUPEL_DATAFORM_ENDPOINT`, host:port, gRPC in plain text. */
+    dataform?: string;
+  };
+  catalog: {
+    /** Iceberg REST catalog: what precedes `/v1/config`. `CUPEL_CATALOG_URI`, default BigLake's. */
+    uri: string;
+    /** `CUPEL_CATALOG_WAREHOUSE`, default `gs://<silver bucket>`. */
+    warehouse: string;
+    /** The catalog's part of BigQuery's four-part name. `CUPEL_CATALOG_NAME`, default the silver bucket, as BigLake names it. */
+    name: string;
+  };
+  /** Flex Template of the Kappa job. `CUPEL_DATAFLOW_TEMPLATE`, default `gs://<ops bucket>/templates/kappa.json`. */
+  dataflowTemplate: string;
+  /** `CUPEL_DATAFORM_REPOSITORY`, default `projects/<project>/locations/<region>/repositories/cupel`. */
+  dataformRepository: string;
+  /** `CUPEL_FUNCTION_POLL_URL`; needed by the worker only. */
+  pollFunctionUrl: string;
+  /** Topic of the records. `CUPEL_RECORDS_TOPIC`, default cupel-records. */
+  recordsTopic: string;
+  /** Milliseconds between two looks at a remote job. `CUPEL_POLL_INTERVAL_MS`, default 10,000, as Airflow's operators do. */
+  pollIntervalMs: number;
+  /** Folder with the contracts. `CUPEL_CONTRACTS_DIR`, default sources. */
+  contractsDirectory: string;
+}
+
+type Variables = Record<string, string | undefined>;
+
+function positiveInteger(env: Variables, name: string, fallback: number): number {
+  const text = env[name];
+  if (!text) return fallback;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0) throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: name, expected: 'a whole number above 0' });
+  return value;
+}
+
+function endpoints(env: Variables): CupelEnvironment['endpoints'] {
+  return {
+    ...(env.CUPEL_STORAGE_ENDPOINT ? { storage: env.CUPEL_STORAGE_ENDPOINT } : {}),
+    ...(env.CUPEL_BIGQUERY_ENDPOINT ? { bigquery: env.CUPEL_BIGQUERY_ENDPOINT } : {}),
+    ...(env.CUPEL_DATAFLOW_ENDPOINT ? { dataflow: env.CUPEL_DATAFLOW_ENDPOINT } : {}),
+    ...(env.CUPEL_DATAFORM_ENDPOINT ? { dataform: env.CUPEL_DATAFORM_ENDPOINT } : {}),
+  };
+}
+
+/**
+ * Reads the environment of a process.
+ *
+ * @throws CupelError CUP_ENVIRONMENT_INVALID naming the variable
+ */
+export function readEnvironment(env: Variables = process.env): CupelEnvironment {
+  const project = env.CUPEL_PROJECT || env.GOOGLE_CLOUD_PROJECT;
+  if (!project) throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: 'CUPEL_PROJECT', expected: 'the Google Cloud project' });
+  const region = env.CUPEL_REGION || 'us-central1';
+  const buckets = {
+    bronze: env.CUPEL_BRONZE_BUCKET || `${project}-bronze`,
+    silver: env.CUPEL_SILVER_BUCKET || `${project}-silver`,
+    ops: env.CUPEL_OPS_BUCKET || `${project}-ops`,
+    quarantine: env.CUPEL_QUARANTINE_BUCKET || `${project}-quarantine`,
+  };
+  return {
+    project,
+    region,
+    buckets,
+    endpoints: endpoints(env),
+    catalog: {
+      uri: env.CUPEL_CATALOG_URI || 'https://biglake.googleapis.com/iceberg/v1/restcatalog',
+      warehouse: env.CUPEL_CATALOG_WAREHOUSE || `gs://${buckets.silver}`,
+      name: env.CUPEL_CATALOG_NAME || buckets.silver,
+    },
+    dataflowTemplate: env.CUPEL_DATAFLOW_TEMPLATE || `gs://${buckets.ops}/templates/kappa.json`,
+    dataformRepository: env.CUPEL_DATAFORM_REPOSITORY || `projects/${project}/locations/${region}/repositories/cupel`,
+    pollFunctionUrl: env.CUPEL_FUNCTION_POLL_URL || '',
+    recordsTopic: env.CUPEL_RECORDS_TOPIC || 'cupel-records',
+    pollIntervalMs: positiveInteger(env, 'CUPEL_POLL_INTERVAL_MS', 10_000),
+    contractsDirectory: env.CUPEL_CONTRACTS_DIR || 'sources',
+  };
+}

@@ -1,0 +1,142 @@
+import type { CompiledContract } from '../../contracts/index.ts';
+import { CupelError, cupelError } from '../../errors.ts';
+import { groupId as groupIdOf } from '../deltas/index.ts';
+import type { DeltaStore, Done, Manifest } from '../deltas/index.ts';
+import type { IcebergTable, RestCatalog } from '../iceberg/index.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { mergeDeltas } from './merge.ts';
+import type { Merged } from './merge.ts';
+import { Scratch } from './scratch.ts';
+import { ensureSilverTable, tableName } from './silver-table.ts';
+
+/** Batches of one group: bounds the list that a crash leaves to look up. */
+export const MAX_GROUP = 200;
+
+/** Snapshots looked through for a batch whose outcome was lost: a group's outcome is written right after its commit. */
+const LOOK_BACK = 20;
+
+/** Conflicts with foreign writers (Spark, say) before Temporal is asked to try later. */
+const MAX_CONFLICTS = 5;
+
+/** Name of the summary property that ties a snapshot to its group. */
+export const GROUP_PROPERTY = 'cupel.group-id';
+
+/** What the committer works with. */
+export interface CommitterResources {
+  catalog: RestCatalog;
+  store: ObjectStore;
+  deltas: DeltaStore;
+}
+
+interface Outcome {
+  snapshotId: string | null;
+  groupId: string | null;
+  bytesWritten: number;
+}
+
+/** A snapshot that already holds one of the batches: the commit took effect, and its outcome was lost. */
+async function findCommitted(deltas: DeltaStore, table: IcebergTable, name: string, batchIds: string[]): Promise<Map<string, Outcome>> {
+  const wanted = new Set(batchIds);
+  const found = new Map<string, Outcome>();
+  for (const snapshot of table.snapshots.slice(-LOOK_BACK)) {
+    const groupId = snapshot.summary[GROUP_PROPERTY];
+    const group = groupId ? await deltas.readGroup(name, groupId) : undefined;
+    for (const batchId of group?.batchIds ?? []) {
+      if (!wanted.has(batchId)) continue;
+      const bytesWritten = Number(snapshot.summary['added-files-size'] ?? 0);
+      found.set(batchId, { snapshotId: String(snapshot['snapshot-id']), groupId: groupId ?? null, bytesWritten });
+    }
+  }
+  return found;
+}
+
+function toDone(manifest: Manifest, outcome: Outcome): Done {
+  return {
+    version: 1,
+    batchId: manifest.batchId,
+    outcome: outcome.snapshotId === null ? 'unchanged' : 'committed',
+    snapshotId: outcome.snapshotId,
+    groupId: outcome.groupId,
+    fingerprint: manifest.fingerprint,
+    rows: manifest.rows,
+    bytes: manifest.files.reduce((total, file) => total + file.bytes, 0),
+    groupBytesWritten: outcome.bytesWritten,
+  };
+}
+
+async function commitMerged(table: IcebergTable, merged: Merged, groupId: string): Promise<Outcome> {
+  if (!merged.add.length && !merged.remove.size) return { snapshotId: null, groupId: null, bytesWritten: 0 };
+  const snapshot = await table.commit({
+    operation: merged.remove.size ? 'overwrite' : 'append',
+    add: merged.add,
+    remove: merged.remove,
+    summary: { [GROUP_PROPERTY]: groupId, 'cupel.inserted-rows': String(merged.inserted), 'cupel.updated-rows': String(merged.updated) },
+  });
+  const bytesWritten = merged.add.reduce((total, file) => total + file.file_size_in_bytes, 0);
+  return { snapshotId: String(snapshot['snapshot-id']), groupId, bytesWritten };
+}
+
+async function mergeAndCommit(
+  resources: CommitterResources,
+  contract: CompiledContract,
+  table: IcebergTable,
+  manifests: Manifest[],
+): Promise<Outcome> {
+  const name = tableName(contract);
+  const batchIds = manifests.map((manifest) => manifest.batchId);
+  const groupId = groupIdOf(batchIds);
+  await resources.deltas.writeGroup({ groupId, table: name, batchIds });
+  for (let conflicts = 0; ; conflicts += 1) {
+    try {
+      return await Scratch.use(resources.store, async (scratch) => {
+        const files = manifests.flatMap((manifest) => manifest.files);
+        return commitMerged(table, await mergeDeltas(scratch, contract, table, files), groupId);
+      });
+    } catch (error) {
+      // Another writer was first: merge again onto what it left. The table was read anew when the conflict was seen.
+      if (!(error instanceof CupelError) || error.code !== 'CUP_COMMIT_CONFLICT' || conflicts === MAX_CONFLICTS) throw error;
+    }
+  }
+}
+
+async function readManifests(deltas: DeltaStore, table: string, batchIds: string[]): Promise<Manifest[]> {
+  return Promise.all(
+    batchIds.map(async (batchId) => {
+      const manifest = await deltas.readManifest(table, batchId);
+      if (!manifest) throw cupelError('CUP_OBJECT_NOT_FOUND', { table, manifest: batchId });
+      return manifest;
+    }),
+  );
+}
+
+/**
+ * Merges the batches and commits them as one snapshot, or as none where the table holds all of it. Safe to call again with
+ * the same batches after any crash: a settled batch is answered from its `.done`, a committed one whose outcome was lost is
+ * found by its group in the snapshots, and merging one twice changes nothing.
+ *
+ * @param batchIds at most {@link MAX_GROUP}
+ * @returns the outcome of each batch, in order
+ * @throws CupelError CUP_DELTA_INVALID, CUP_COMMIT_CONFLICT, CUP_COMMIT_UNKNOWN, CUP_TABLE_SCHEMA
+ */
+export async function commitWaiting(resources: CommitterResources, contract: CompiledContract, batchIds: string[]): Promise<Done[]> {
+  const name = tableName(contract);
+  const { deltas } = resources;
+  const known = await Promise.all(batchIds.map((batchId) => deltas.readDone(name, batchId)));
+  const open = batchIds.filter((_, index) => !known[index]);
+  if (open.length) {
+    const table = await ensureSilverTable(resources.catalog, resources.store, contract);
+    const committed = await findCommitted(deltas, table, name, open);
+    const manifests = await readManifests(deltas, name, open);
+    const toMerge = manifests.filter((manifest) => !committed.has(manifest.batchId));
+    const outcome = toMerge.length ? await mergeAndCommit(resources, contract, table, toMerge) : undefined;
+    for (const manifest of manifests) {
+      const mine = committed.get(manifest.batchId) ?? outcome;
+      if (mine) await deltas.writeDone(name, toDone(manifest, mine));
+    }
+  }
+  const settled = await Promise.all(batchIds.map((batchId) => deltas.readDone(name, batchId)));
+  return settled.map((done, index) => {
+    if (!done) throw cupelError('CUP_OBJECT_NOT_FOUND', { table: name, outcome: batchIds[index] });
+    return done;
+  });
+}

@@ -1,0 +1,135 @@
+import type { CompiledContract } from '../../contracts/index.ts';
+import { bucketOf, orderColumns } from '../../contracts/index.ts';
+import { cupelError } from '../../errors.ts';
+import type { DeltaFile } from '../deltas/index.ts';
+import type { DataFile, IcebergTable } from '../iceberg/index.ts';
+import { bucketOfFile, writeDataFile } from './data-file.ts';
+import { identifier, literal, readParquet } from './scratch.ts';
+import type { Scratch } from './scratch.ts';
+
+/** What a merge wants to change; nothing is committed yet. */
+export interface Merged {
+  add: DataFile[];
+  remove: Set<string>;
+  /** Rows of new keys. */
+  inserted: number;
+  /** Rows of known keys whose maximum changed or whose first version fell. */
+  updated: number;
+}
+
+/** `a` after `b` in the total order of the Kappa law. A comparison of rows compares column by column, left to right. */
+function after(contract: CompiledContract, a: string, b: string): string {
+  const of = (alias: string) => `row(${orderColumns(contract).map((column) => `${alias}.${identifier(column)}`).join(', ')})`;
+  return `${of(a)} > ${of(b)}`;
+}
+
+/** Table `incoming`: the deltas reduced to one row per key, with `_bucket`. */
+async function loadIncoming(scratch: Scratch, contract: CompiledContract, deltas: DeltaFile[]): Promise<void> {
+  const files = await scratch.download(deltas.map((delta) => delta.uri));
+  await scratch.run('create table delta_files (_file varchar, _bucket integer)');
+  const values = files.map((file, index) => `(${literal(file)}, ${deltas[index]?.bucket})`);
+  await scratch.run(`insert into delta_files values ${values.join(', ')}`);
+  const key = identifier(contract.key[0] ?? '');
+  const order = [...orderColumns(contract).map((column) => `${identifier(column)} desc`), '_record_id'].join(', ');
+  await scratch.run(`
+    create table incoming as
+    select * exclude (_rank, _least) replace (_least as _first_version)
+    from (
+      select d.* exclude (_file), f._bucket,
+        row_number() over (partition by ${key} order by ${order}) as _rank,
+        min(_first_version) over (partition by ${key}) as _least
+      from ${readParquet(files)} d join delta_files f using (_file))
+    where _rank = 1`);
+}
+
+/** Keys must be there, and in the bucket that the file says: a wrong one would hide its row from every later merge. */
+async function checkIncoming(scratch: Scratch, contract: CompiledContract): Promise<void> {
+  const key = identifier(contract.key[0] ?? '');
+  const required = contract.columns.filter((column) => column.required).map((column) => identifier(column.name));
+  const [nulls] = await scratch.query(`select count(*) as n from incoming where ${required.map((name) => `${name} is null`).join(' or ')}`);
+  if (Number(nulls?.n)) throw cupelError('CUP_DELTA_INVALID', { expected: 'required columns not null', rows: nulls?.n });
+  let misplaced = 0;
+  for await (const rows of scratch.stream(`select ${key}, _bucket from incoming`)) {
+    for (const [value, bucket] of rows) if (bucketOf(String(value), contract.sink.bucketCount) !== bucket) misplaced += 1;
+  }
+  if (misplaced) throw cupelError('CUP_DELTA_INVALID', { expected: 'keys in their buckets', rows: misplaced });
+}
+
+/** Table `existing`: of the live files of the buckets that deltas touch, the rows of incoming keys. */
+async function loadExisting(scratch: Scratch, contract: CompiledContract, live: DataFile[]): Promise<Map<string, DataFile>> {
+  const key = identifier(contract.key[0] ?? '');
+  if (!live.length) {
+    await scratch.run(`create table existing as select *, '' as _file from incoming where false`);
+    return new Map();
+  }
+  const files = await scratch.download(live.map((file) => file.file_path));
+  await scratch.run(`create table existing as select e.* from ${readParquet(files)} e semi join incoming using (${key})`);
+  return new Map(files.map((file, index) => [file, live[index] as DataFile]));
+}
+
+/** Table `changed`: the new row of each known key whose maximum changes or whose first version falls. */
+async function findChanges(scratch: Scratch, contract: CompiledContract): Promise<void> {
+  const key = identifier(contract.key[0] ?? '');
+  const wins = after(contract, 'i', 'e');
+  const names = contract.icebergSchema.fields.map((field) => identifier(field.name)).filter((name) => name !== '"_first_version"');
+  await scratch.run(`
+    create table changed as
+    select ${names.map((name) => `case when ${wins} then i.${name} else e.${name} end as ${name}`).join(', ')},
+      least(i._first_version, e._first_version) as _first_version, e._file
+    from incoming i join existing e on i.${key} = e.${key}
+    where ${wins} or i._first_version < e._first_version`);
+}
+
+async function rewriteFile(scratch: Scratch, contract: CompiledContract, table: IcebergTable, path: string, file: DataFile): Promise<DataFile> {
+  const key = contract.key[0] ?? '';
+  const columns = table.schema.fields.map((field) => identifier(field.name)).join(', ');
+  const select = `
+    select ${columns} from ${readParquet([path])} anti join changed using (${identifier(key)})
+    union all select ${columns} from changed where _file = ${literal(path)}`;
+  return writeDataFile(scratch, table, key, bucketOfFile(file, key), select);
+}
+
+async function writeNewKeys(scratch: Scratch, contract: CompiledContract, table: IcebergTable): Promise<DataFile[]> {
+  const key = contract.key[0] ?? '';
+  await scratch.run(`create table inserted as select * from incoming anti join existing using (${identifier(key)})`);
+  const buckets = await scratch.query('select distinct _bucket from inserted order by 1');
+  const files: DataFile[] = [];
+  for (const { _bucket } of buckets) {
+    files.push(await writeDataFile(scratch, table, key, Number(_bucket), `select * from inserted where _bucket = ${Number(_bucket)}`));
+  }
+  return files;
+}
+
+async function count(scratch: Scratch, table: string): Promise<number> {
+  const [row] = await scratch.query(`select count(*) as n from ${table}`);
+  return Number(row?.n);
+}
+
+/**
+ * Merges deltas into a table by the Kappa law: copy-on-write per file. Only files that hold a losing row, or one whose
+ * first version falls, are rewritten; new keys go to new files; compaction clusters them later.
+ *
+ * @throws CupelError CUP_DELTA_INVALID when a delta breaks what Silver promises
+ */
+export async function mergeDeltas(scratch: Scratch, contract: CompiledContract, table: IcebergTable, deltas: DeltaFile[]): Promise<Merged> {
+  if (!deltas.length) return { add: [], remove: new Set(), inserted: 0, updated: 0 };
+  const key = contract.key[0] ?? '';
+  await loadIncoming(scratch, contract, deltas);
+  await checkIncoming(scratch, contract);
+  const touched = new Set(deltas.map((delta) => delta.bucket));
+  const live = (await table.dataFiles()).filter((file) => touched.has(bucketOfFile(file, key)));
+  const byPath = await loadExisting(scratch, contract, live);
+  await findChanges(scratch, contract);
+  const losing = await scratch.query('select distinct _file from changed order by 1');
+  const remove = new Set<string>();
+  const add: DataFile[] = [];
+  for (const { _file } of losing) {
+    const file = byPath.get(String(_file));
+    if (!file) throw cupelError('CUP_DELTA_INVALID', { expected: 'a changed row in a live file', file: String(_file) });
+    remove.add(file.file_path);
+    add.push(await rewriteFile(scratch, contract, table, String(_file), file));
+  }
+  const updated = await count(scratch, 'changed');
+  add.push(...(await writeNewKeys(scratch, contract, table)));
+  return { add, remove, inserted: await count(scratch, 'inserted'), updated };
+}

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import type { ObjectStore } from '../object-store.ts';
+import type { Chunk, Done, Group, Manifest } from './types.ts';
+
+const MANIFEST = /^([0-9a-f]{64})(\.done)?\.json$/;
+
+/** Chunks, delta files, manifests and their outcomes, all in the ops bucket (docs/deltas-and-committer.md). */
+export class DeltaStore {
+  readonly #store: ObjectStore;
+  readonly #root: string;
+
+  /** @param bucket the ops bucket */
+  constructor(store: ObjectStore, bucket: string) {
+    this.#store = store;
+    this.#root = `gs://${bucket}`;
+  }
+
+  /** URI of a chunk, for the parameters of a job. */
+  chunkUri(batchId: string): string {
+    return `${this.#root}/chunks/${batchId}.json`;
+  }
+
+  /** A new URI for a delta file: each attempt has its own, so that a zombie can never overwrite. */
+  newDeltaUri(table: string, batchId: string): string {
+    return `${this.#root}/_deltas/${table}/${batchId}/${randomUUID()}.parquet`;
+  }
+
+  /** Folder for the blocks that one attempt of a job stages. */
+  stageUri(batchId: string, attempt: string): string {
+    return `${this.#root}/stage/${batchId}/${attempt}`;
+  }
+
+  async writeChunk(chunk: Chunk): Promise<void> {
+    await this.#write(this.chunkUri(chunk.batchId), chunk);
+  }
+
+  async readChunk(uri: string): Promise<Chunk> {
+    return JSON.parse((await this.#store.read(uri)).toString('utf8')) as Chunk;
+  }
+
+  /** Publishes a batch. `exists`: another attempt was first, and its files count; ours are orphans. */
+  async writeManifest(manifest: Manifest): Promise<'created' | 'exists'> {
+    return this.#write(this.#manifestUri(manifest.table, manifest.batchId), manifest);
+  }
+
+  async readManifest(table: string, batchId: string): Promise<Manifest | undefined> {
+    return this.#read<Manifest>(this.#manifestUri(table, batchId));
+  }
+
+  /** Says how a batch ended. The first answer stays. */
+  async writeDone(table: string, done: Done): Promise<void> {
+    await this.#write(this.#doneUri(table, done.batchId), done);
+  }
+
+  async readDone(table: string, batchId: string): Promise<Done | undefined> {
+    return this.#read<Done>(this.#doneUri(table, batchId));
+  }
+
+  /** Remembers which batches a snapshot holds. */
+  async writeGroup(group: Group): Promise<void> {
+    await this.#write(this.#groupUri(group.table, group.groupId), group);
+  }
+
+  async readGroup(table: string, groupId: string): Promise<Group | undefined> {
+    return this.#read<Group>(this.#groupUri(table, groupId));
+  }
+
+  /** Ids of the batches of a table: published, and of these the ones that are settled. */
+  async listBatches(table: string): Promise<{ published: string[]; settled: Set<string> }> {
+    const prefix = `${this.#root}/_deltas/${table}/`;
+    const published: string[] = [];
+    const settled = new Set<string>();
+    for await (const object of this.#store.list(prefix)) {
+      const [, batchId, done] = MANIFEST.exec(object.uri.slice(prefix.length)) ?? [];
+      if (batchId && done) settled.add(batchId);
+      else if (batchId) published.push(batchId);
+    }
+    return { published, settled };
+  }
+
+  #manifestUri(table: string, batchId: string): string {
+    return `${this.#root}/_deltas/${table}/${batchId}.json`;
+  }
+
+  #doneUri(table: string, batchId: string): string {
+    return `${this.#root}/_deltas/${table}/${batchId}.done.json`;
+  }
+
+  #groupUri(table: string, groupId: string): string {
+    return `${this.#root}/_deltas/${table}/groups/${groupId}.json`;
+  }
+
+  async #write(uri: string, value: object): Promise<'created' | 'exists'> {
+    const { outcome } = await this.#store.create(uri, JSON.stringify(value), 'application/json');
+    return outcome;
+  }
+
+  async #read<T>(uri: string): Promise<T | undefined> {
+    const bytes = await this.#store.readIfExists(uri);
+    return bytes && (JSON.parse(bytes.toString('utf8')) as T);
+  }
+}

@@ -1,0 +1,36 @@
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { SYSTEM_COLUMNS } from '../../contracts/index.ts';
+import type { ColumnType, CompiledContract, Row, Value } from '../../contracts/index.ts';
+
+type SchemaElement = NonNullable<Parameters<typeof parquetWriteBuffer>[0]['schema']>[number];
+
+const PARQUET: Record<ColumnType, Omit<SchemaElement, 'name'>> = {
+  string: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
+  long: { type: 'INT64' },
+  int: { type: 'INT32' },
+  double: { type: 'DOUBLE' },
+  boolean: { type: 'BOOLEAN' },
+  // Adjusted to UTC, as Iceberg's timestamptz is.
+  timestamptz: { type: 'INT64', converted_type: 'TIMESTAMP_MICROS' },
+  binary: { type: 'BYTE_ARRAY' },
+};
+
+const ENCODE: Partial<Record<ColumnType, (value: Exclude<Value, null>) => unknown>> = {
+  long: (value) => BigInt(value),
+  binary: (value) => Buffer.from(String(value), 'hex'),
+};
+
+/** Writes reduced rows as one Parquet file: the contract's columns, then the system columns. Snappy; synchronous, for worker threads. */
+export function encodeDelta(contract: CompiledContract, rows: readonly Row[]): Uint8Array {
+  const columns = [...contract.columns, ...SYSTEM_COLUMNS];
+  const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }];
+  for (const column of columns) {
+    schema.push({ name: column.name, repetition_type: column.required ? 'REQUIRED' : 'OPTIONAL', ...PARQUET[column.type] });
+  }
+  const columnData = columns.map(({ name, type }) => {
+    const encode = ENCODE[type];
+    const data = rows.map((row) => row[name] ?? null);
+    return { name, data: encode ? data.map((value) => (value === null ? null : encode(value))) : data };
+  });
+  return new Uint8Array(parquetWriteBuffer({ columnData, schema }));
+}

@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import type { ChunkObject } from './types.ts';
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** What a partition or chunk was made of: sha256 of the sorted listing, the contract and the version of its rules. */
+export function fingerprint(objects: Pick<ChunkObject, 'name' | 'generation'>[], contractHash: string, rulesVersion: number): string {
+  const listing = objects.map(({ name, generation }) => [name, generation] as const);
+  listing.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return sha256(JSON.stringify([listing, contractHash, rulesVersion]));
+}
+
+/** A batch is named by what it holds, so the same chunk is the same batch in every run. */
+export function batchId(table: string, chunkFingerprint: string): string {
+  return sha256(`${table}\n${chunkFingerprint}`);
+}
+
+/** A group is named by its batches. */
+export function groupId(batchIds: string[]): string {
+  return sha256(JSON.stringify([...batchIds].sort()));
+}

@@ -1,0 +1,72 @@
+/** One object of Bronze in a chunk. */
+export interface ChunkObject {
+  /** Name in the Bronze bucket. */
+  name: string;
+  generation: string;
+  bytes: number;
+  /** `<feed>/YYYY-MM-DDTHH`. */
+  partition: string;
+}
+
+/** What one job processes; stored as `chunks/<batchId>.json` in the ops bucket. */
+export interface Chunk {
+  batchId: string;
+  source: string;
+  table: string;
+  contractHash: string;
+  rulesVersion: number;
+  fingerprint: string;
+  objects: ChunkObject[];
+}
+
+/** One Parquet file of a batch: rows of one bucket, one per key. */
+export interface DeltaFile {
+  uri: string;
+  bucket: number;
+  rows: number;
+  bytes: number;
+}
+
+/** What a batch publishes, last and create-only: the files that count. Files that no manifest names are orphans. */
+export interface Manifest {
+  version: 1;
+  batchId: string;
+  table: string;
+  source: string;
+  contractHash: string;
+  rulesVersion: number;
+  fingerprint: string;
+  files: DeltaFile[];
+  recordsIn: number;
+  quarantined: number;
+  /** Records that another record of the batch replaced: `recordsIn - quarantined - rows`. */
+  reduced: number;
+  rows: number;
+  quarantine: { reasonCode: string; count: number }[];
+  byPartition: { partition: string; recordsIn: number; quarantined: number }[];
+}
+
+/** How a batch ended; stored beside the manifest, create-only, and outlives snapshots. */
+export interface Done {
+  version: 1;
+  batchId: string;
+  /** `unchanged`: the table held all of it already, so nothing was committed. */
+  outcome: 'committed' | 'unchanged';
+  /** Decimal digits: 63 bits. */
+  snapshotId: string | null;
+  groupId: string | null;
+  fingerprint: string;
+  /** Rows of the batch. */
+  rows: number;
+  /** Bytes of the batch's delta files. */
+  bytes: number;
+  /** Bytes that the group wrote to the table; divided by delta bytes it is the write amplification. */
+  groupBytesWritten: number;
+}
+
+/** Batches that were committed together. */
+export interface Group {
+  groupId: string;
+  table: string;
+  batchIds: string[];
+}
