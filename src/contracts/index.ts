@@ -6,7 +6,7 @@ export { normaliser } from './rules/normalise.ts';
 export type { Normalised, RecordContext } from './rules/normalise.ts';
 export { compareOrder, orderColumns } from './rules/order.ts';
 export { Reducer } from './rules/reducer.ts';
-export { unpackObject } from './rules/unpack.ts';
+export { rawRecordText, unpackObject } from './rules/unpack.ts';
 export type { RawRecord, Unpacked } from './rules/unpack.ts';
 export type { Row, Value } from './row.ts';
 export { SYSTEM_COLUMNS } from './types.ts';

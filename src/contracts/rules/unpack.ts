@@ -1,5 +1,6 @@
 import { cupelError } from '../../errors.ts';
 import type { CompiledContract } from '../types.ts';
+import { rawElement } from './raw-record.ts';
 
 /** One record of an object, not yet checked. */
 export interface RawRecord {
@@ -42,6 +43,11 @@ export function unpackObject(contract: CompiledContract, bytes: Uint8Array, bron
   const carrierOrder = millisToMicros(collection.metadata?.[contract.carrierOrder]);
   if (carrierOrder === undefined) throw unreadable(bronzeObject, `expected metadata.${contract.carrierOrder} in milliseconds`);
   return { carrierOrder, records: collection.features.map((value, offset) => ({ offset, value })) };
+}
+
+/** The exact text of a record of an object that {@link unpackObject} has opened. */
+export function rawRecordText(bytes: Uint8Array, offset: number): string {
+  return rawElement(new TextDecoder().decode(bytes), 'features', offset);
 }
 
 function unreadable(bronzeObject: string, expected: string, cause?: unknown): Error {
