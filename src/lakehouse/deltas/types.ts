@@ -43,7 +43,7 @@ export interface Manifest {
   reduced: number;
   rows: number;
   quarantine: { reasonCode: string; count: number }[];
-  byPartition: { partition: string; recordsIn: number; quarantined: number }[];
+  byPartition: { partition: string; fingerprint: string; recordsIn: number; quarantined: number }[];
 }
 
 /** How a batch ended; stored beside the manifest, create-only, and outlives snapshots. */

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type { ChunkObject, DeltaFile } from '../src/lakehouse/deltas/index.ts';
+import { inGlobalWindow, requireForSerialization } from './sdk.ts';
+import type { KeyedText } from './sdk.ts';
+import { publishManifest } from './sinks/manifest.ts';
+import type { JobParameters, ParseCounts } from './threads/messages.ts';
+import { poolOf } from './threads/pool.ts';
+
+// DoFns are sent to workers as data: fields that are set in the constructor must be plain, the rest is made per bundle.
+
+/** Key of what is no bucket: the counts of a bundle. */
+const COUNTS = 'counts';
+
+/** What reaches the manifest: a bucket's delta, or the counts of a bundle. */
+export type ManifestPart = { file: DeltaFile } | { counts: ParseCounts };
+
+/** Collects the work of a bundle; the first failure shows when the bundle is finished. */
+class Work<T> {
+  readonly #promises: Promise<T>[] = [];
+
+  add(promise: Promise<T>): void {
+    promise.catch(() => undefined); // it is awaited in all()
+    this.#promises.push(promise);
+  }
+
+  all(): Promise<T[]> {
+    return Promise.all(this.#promises);
+  }
+}
+
+/** Objects of Bronze → references to staged blocks, by bucket. Rows never cross the runner. */
+export class ParseBlocks {
+  readonly parameters: JobParameters;
+  bundle = '';
+  work: Work<null> | null = null;
+
+  constructor(parameters: JobParameters) {
+    this.parameters = parameters;
+  }
+
+  startBundle(): void {
+    this.bundle = randomUUID();
+    this.work = new Work();
+  }
+
+  process(object: string): void {
+    const parsed = JSON.parse(object) as ChunkObject;
+    this.work?.add(poolOf(this.parameters).ask({ op: 'parse', bundle: this.bundle, object: parsed }));
+  }
+
+  async *finishBundle(): AsyncGenerator<unknown> {
+    await this.work?.all();
+    for (const { blocks, counts } of await poolOf(this.parameters).askAll({ op: 'flush', bundle: this.bundle })) {
+      for (const { bucket, uri } of blocks) yield inGlobalWindow<KeyedText>({ key: String(bucket), value: uri });
+      yield inGlobalWindow<KeyedText>({ key: COUNTS, value: JSON.stringify(counts) });
+    }
+  }
+}
+
+/** Blocks of one bucket → its delta. Counts pass through. */
+export class MergeBlocks {
+  readonly parameters: JobParameters;
+  work: Work<ManifestPart> | null = null;
+
+  constructor(parameters: JobParameters) {
+    this.parameters = parameters;
+  }
+
+  startBundle(): void {
+    this.work = new Work();
+  }
+
+  process({ key, value }: { key: string; value: Iterable<string> }): void {
+    const values = [...value];
+    if (key === COUNTS) {
+      for (const counts of values) this.work?.add(Promise.resolve({ counts: JSON.parse(counts) as ParseCounts }));
+      return;
+    }
+    const delta = poolOf(this.parameters).ask({ op: 'merge', bucket: Number(key), blocks: values });
+    this.work?.add(delta.then((file) => ({ file })));
+  }
+
+  async *finishBundle(): AsyncGenerator<unknown> {
+    for (const part of (await this.work?.all()) ?? []) {
+      yield inGlobalWindow<KeyedText>({ key: 'manifest', value: JSON.stringify(part) });
+    }
+  }
+}
+
+/** All parts of the batch → the manifest, written last and create-only. */
+export class PublishManifest {
+  readonly parameters: JobParameters;
+
+  constructor(parameters: JobParameters) {
+    this.parameters = parameters;
+  }
+
+  async process({ value }: { value: Iterable<string> }): Promise<void> {
+    await publishManifest(this.parameters, [...value].map((part) => JSON.parse(part) as ManifestPart));
+  }
+}
+
+requireForSerialization('cupel/beam/fns', { ParseBlocks, MergeBlocks, PublishManifest, Work });

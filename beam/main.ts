@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { cupelError } from '../src/errors.ts';
+import { storageClient } from '../src/gcp/clients.ts';
+import { readEnvironment } from '../src/gcp/env.ts';
+import { DeltaStore } from '../src/lakehouse/deltas/index.ts';
+import { ObjectStore } from '../src/lakehouse/object-store.ts';
+import { kappa } from './pipeline.ts';
+import { beam, directRunner } from './sdk.ts';
+import { stopPools } from './threads/pool.ts';
+
+/** Parameters of the template, by name; the template's metadata lists the same (beam/deploy/kappa.json). */
+function parameters(): { chunk: string; contract: string; runner: string } {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { chunk: text, contract: text, runner: { ...text, default: 'direct' } } });
+  const { chunk, contract, runner = 'direct' } = values;
+  if (!chunk || !contract) throw cupelError('CUP_REQUEST_INVALID', { expected: '--chunk and --contract, both gs:// URIs' });
+  if (runner !== 'direct') throw cupelError('CUP_REQUEST_INVALID', { expected: '--runner=direct', found: runner });
+  return { chunk, contract, runner };
+}
+
+async function main(): Promise<void> {
+  const { chunk: chunkUri, contract } = parameters();
+  const environment = readEnvironment();
+  const deltas = new DeltaStore(new ObjectStore(await storageClient(environment)), environment.buckets.ops);
+  const chunk = await deltas.readChunk(chunkUri);
+  // A batch has one manifest for ever: a job that comes after it has nothing to do.
+  if (await deltas.readManifest(chunk.table, chunk.batchId)) return;
+  const job = { chunk: chunkUri, contract, stage: deltas.stageUri(chunk.batchId, randomUUID()) };
+  const objects = chunk.objects.map((object) => JSON.stringify(object));
+  await directRunner().run((root) => root.apply(beam.create(objects)).apply(kappa(job)));
+}
+
+try {
+  await main();
+} finally {
+  await stopPools();
+}

@@ -1,0 +1,23 @@
+import type { PCollection } from 'apache-beam';
+import { MergeBlocks, ParseBlocks, PublishManifest } from './fns.ts';
+import { beam, groupTexts } from './sdk.ts';
+import type { KeyedText } from './sdk.ts';
+import type { JobParameters } from './threads/messages.ts';
+
+type AnyDoFn = Parameters<typeof beam.parDo>[0];
+
+function step<In, Out>(name: string, input: PCollection<In>, doFn: object): PCollection<Out> {
+  return input.apply(beam.withName(name, beam.parDo(doFn as AnyDoFn))) as unknown as PCollection<Out>;
+}
+
+/**
+ * The Kappa pipeline: objects of Bronze, as JSON of ChunkObject, become delta files and one manifest. It never commits.
+ * Source, windowing and batch id are the caller's; everything else is the same for batch and stream.
+ */
+export function kappa(parameters: JobParameters): (objects: PCollection<string>) => PCollection<unknown> {
+  return (objects) => {
+    const blocks = step<string, KeyedText>('parseBlocks', objects, new ParseBlocks(parameters));
+    const parts = step<unknown, KeyedText>('mergeBlocks', groupTexts(blocks), new MergeBlocks(parameters));
+    return step('publishManifest', groupTexts(parts), new PublishManifest(parameters));
+  };
+}

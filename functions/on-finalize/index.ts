@@ -1,0 +1,39 @@
+import { cloudEvent } from '@google-cloud/functions-framework';
+import type { CloudEvent } from '@google-cloud/functions-framework';
+import { cupelError } from '../../src/errors.ts';
+import { bigqueryClient, storageClient } from '../../src/gcp/clients.ts';
+import { readEnvironment } from '../../src/gcp/env.ts';
+import { registerArrival } from '../../src/ingest/register-arrival.ts';
+import type { ArrivalResources, FinalizedObject } from '../../src/ingest/register-arrival.ts';
+import { ContractCache } from '../../src/lakehouse/contract-cache.ts';
+import { Ledger } from '../../src/lakehouse/ledger/index.ts';
+import { ObjectStore } from '../../src/lakehouse/object-store.ts';
+
+const TYPE = 'google.cloud.storage.object.v1.finalized';
+
+let ready: Promise<ArrivalResources> | undefined;
+
+async function prepare(): Promise<ArrivalResources> {
+  const environment = readEnvironment();
+  const store = new ObjectStore(await storageClient(environment));
+  const contracts = new ContractCache(store, environment.buckets.ops);
+  return { store, ledger: new Ledger(await bigqueryClient(environment)), contractOf: (source) => contracts.newest(source) };
+}
+
+function readObject(event: CloudEvent<unknown>): FinalizedObject {
+  const data = (event.data ?? {}) as Record<string, unknown>;
+  const { bucket, name, generation } = data;
+  // A request without CloudEvent headers reaches a function with no data at all.
+  if (event.type !== TYPE || typeof bucket !== 'string' || typeof name !== 'string' || !generation) {
+    throw cupelError('CUP_REQUEST_INVALID', { expected: `a CloudEvent ${TYPE} with bucket, name and generation`, found: event.type });
+  }
+  return { bucket, name, generation: String(generation) };
+}
+
+/** Cloud Function `on-finalize`: an object of Bronze was written. What it throws makes Eventarc deliver again. */
+async function onFinalize(event: CloudEvent<unknown>): Promise<void> {
+  const object = readObject(event);
+  await registerArrival(await (ready ??= prepare()), object);
+}
+
+cloudEvent('on-finalize', onFinalize);

@@ -1,0 +1,6 @@
+export { bronzeName, hourFolder, hourOf, parseBronzeName, partitionOf } from './bronze-name.ts';
+export type { BronzeName } from './bronze-name.ts';
+export { listBronze, listFeed, wholeHours } from './list-bronze.ts';
+export type { HourRange } from './list-bronze.ts';
+export { cutChunks, missingRuns, partitionsOf } from './partitions.ts';
+export type { MissingRun, Partition } from './partitions.ts';

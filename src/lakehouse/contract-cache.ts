@@ -1,0 +1,35 @@
+import type { CompiledContract } from '../contracts/index.ts';
+import { contractUri, readContract } from './contract-store.ts';
+import type { ObjectStore } from './object-store.ts';
+
+/** Published contracts by hash: they never change, so a process reads each once. */
+export class ContractCache {
+  readonly #store: ObjectStore;
+  readonly #opsBucket: string;
+  readonly #byHash = new Map<string, Promise<CompiledContract>>();
+
+  constructor(store: ObjectStore, opsBucket: string) {
+    this.#store = store;
+    this.#opsBucket = opsBucket;
+  }
+
+  /** @throws CupelError CUP_OBJECT_NOT_FOUND */
+  async get(source: string, hash: string): Promise<CompiledContract> {
+    const held = this.#byHash.get(hash);
+    if (held) return held;
+    const reading = readContract(this.#store, contractUri(this.#opsBucket, source, hash));
+    reading.catch(() => this.#byHash.delete(hash)); // a failed read is tried again
+    this.#byHash.set(hash, reading);
+    return reading;
+  }
+
+  /** The contract of a source that was published last; undefined where there is none. */
+  async newest(source: string): Promise<CompiledContract | undefined> {
+    let newest: { hash: string; updated: string } | undefined;
+    for await (const object of this.#store.list(`gs://${this.#opsBucket}/contracts/${source}/`)) {
+      const hash = /\/([0-9a-f]{64})\.json$/.exec(object.name)?.[1];
+      if (hash && (!newest || object.updated > newest.updated)) newest = { hash, updated: object.updated };
+    }
+    return newest && this.get(source, newest.hash);
+  }
+}

@@ -1,0 +1,40 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { compileContract } from '../contracts/index.ts';
+import type { CompiledContract } from '../contracts/index.ts';
+import { cupelError } from '../errors.ts';
+import type { ObjectStore } from './object-store.ts';
+
+/** URI of a published contract: immutable, named by its hash. */
+export function contractUri(opsBucket: string, source: string, hash: string): string {
+  return `gs://${opsBucket}/contracts/${source}/${hash}.json`;
+}
+
+/**
+ * Loads the contract of a source from a folder of YAML files.
+ *
+ * @throws CupelError CUP_SOURCE_UNKNOWN naming the sources that are there, CUP_CONTRACT_INVALID
+ */
+export async function loadContract(directory: string, source: string): Promise<CompiledContract> {
+  const file = path.join(directory, `${source}.yaml`);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const known = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.yaml')).map((name) => name.slice(0, -5));
+    throw cupelError('CUP_SOURCE_UNKNOWN', { source, known: known.join(', ') || 'none', directory }, error);
+  }
+  return compileContract(text, file);
+}
+
+/** Publishes a contract under its hash; one that is there already is the same. Returns its URI. */
+export async function publishContract(store: ObjectStore, opsBucket: string, contract: CompiledContract): Promise<string> {
+  const uri = contractUri(opsBucket, contract.source, contract.hash);
+  await store.create(uri, JSON.stringify(contract), 'application/json');
+  return uri;
+}
+
+/** @throws CupelError CUP_OBJECT_NOT_FOUND */
+export async function readContract(store: ObjectStore, uri: string): Promise<CompiledContract> {
+  return JSON.parse((await store.read(uri)).toString('utf8')) as CompiledContract;
+}

@@ -1,0 +1,4 @@
+export { arrivalEvent, ledgerEvent } from './events.ts';
+export type { EventKind, LedgerEvent } from './events.ts';
+export { Ledger } from './ledger.ts';
+export type { LedgerState } from './ledger.ts';
