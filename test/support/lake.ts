@@ -11,6 +11,7 @@ import { ObjectStore } from '../../src/lakehouse/object-store.ts';
 
 /** A real Cloud Storage server and a real Iceberg REST catalog on a fresh folder. */
 export interface Lake extends CommitterResources {
+  directory: string;
   storageUrl: string;
   storageRoot: string;
   catalogUrl: string;
@@ -29,6 +30,7 @@ export async function startLake(): Promise<Lake> {
   const catalogServer = await startCatalog({ ...folders, warehouse: 'gs://cupel-silver', projectId: PROJECT, storageUrl: storageServer.url });
   const store = new ObjectStore(storage);
   return {
+    directory,
     storageUrl: storageServer.url,
     storageRoot: storageServer.root,
     catalogUrl: catalogServer.url,

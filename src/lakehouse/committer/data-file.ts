@@ -66,7 +66,8 @@ export async function writeDataFile(scratch: Scratch, table: IcebergTable, key: 
     `copy (select ${columns} from (${select}) order by ${identifier(key)})
      to ${literal(local)} (format parquet, compression zstd, field_ids ${fieldIds(fields)})`,
   );
-  const uri = `${table.metadata.location}/data/${partitionField(key)}=${bucket}/${randomUUID()}.parquet`;
+  // No `name=value` folders: readers that guess Hive partitions from paths would add a column.
+  const uri = `${table.metadata.location}/data/bucket-${bucket}/${randomUUID()}.parquet`;
   const [found, bytes] = await Promise.all([stats(scratch, fields, local), scratch.upload(local, uri)]);
   return {
     content: 0,
