@@ -37,7 +37,6 @@ interface Operators {
 }
 
 function operatorPrototype(operators: Operators): Operator {
-  require('apache-beam');
   const { parDo } = require('apache-beam/transforms/pardo') as { parDo: { urn: string } };
   const { ParDoPayload } = require('apache-beam/proto/beam_runner_api') as {
     ParDoPayload: { toBinary(payload: unknown): Uint8Array; create(payload: unknown): unknown };
@@ -71,6 +70,7 @@ async function withMethod(operator: Operator, method: 'startBundle', replacement
 
 /** Makes the SDK await DoFns; calling it twice changes nothing. */
 export function installAsyncDoFns(): void {
+  require('apache-beam'); // first, and whole: its parts import each other in circles
   const operators = require('apache-beam/worker/operators') as Operators;
   const prototype = operatorPrototype(operators) as Operator & { cupelAsync?: true };
   if (prototype.cupelAsync) return;

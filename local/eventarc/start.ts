@@ -1,56 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, PubSub, Subscription } from '@google-cloud/pubsub';
+import { deliver } from './deliver.ts';
+import type { Target } from './deliver.ts';
 
 /** What Eventarc delivers, and where. */
-export interface EventarcOptions {
+export interface EventarcOptions extends Target {
   pubsub: PubSub;
   /** Topic of the bucket's notifications, and the subscription that is made on it. */
   topic: string;
   subscription: string;
-  functionUrl: string;
-  /** Makes the ID token of a delivery. */
-  identityToken(audience: string): string;
+  /** Messages that the server holds for the subscription. Default: only what has been received counts for `idle`. */
+  backlog?: () => number;
+  /** Deliveries at once. Default 8. */
+  atOnce?: number;
 }
 
-/** Deliveries at once; they run beside the ingest, which must stay quick. */
-const AT_ONCE = 4;
-
-/** One finalize event in CloudEvents' binary form, as Eventarc sends it. */
-function headers(message: Message, { functionUrl, identityToken }: EventarcOptions): Record<string, string> {
-  const { bucketId = '', objectId = '' } = message.attributes;
-  return {
-    'content-type': 'application/json',
-    authorization: `Bearer ${identityToken(functionUrl)}`,
-    'ce-id': message.id,
-    'ce-specversion': '1.0',
-    'ce-time': new Date(message.publishTime).toISOString(),
-    'ce-type': 'google.cloud.storage.object.v1.finalized',
-    'ce-source': `//storage.googleapis.com/projects/_/buckets/${bucketId}`,
-    'ce-subject': `objects/${encodeURI(objectId)}`,
-    'ce-bucket': bucketId,
-  };
+/** A running delivery. */
+export interface Eventarc {
+  /** Resolves when nothing is in flight, waits, or is to be sent again; or after `stop`. */
+  idle(): Promise<void>;
+  /** Ends the delivery; what is in flight stays with the subscription. */
+  stop(): Promise<void>;
 }
 
-async function deliver(message: Message, options: EventarcOptions): Promise<void> {
-  try {
-    const response = await fetch(options.functionUrl, { method: 'POST', headers: headers(message, options), body: new Uint8Array(message.data) });
-    await response.body?.cancel();
-    if (response.ok) message.ack();
-    else message.nack();
-  } catch {
-    message.nack(); // not there: deliver again
-  }
-}
+/** Between two looks of `idle`. */
+const LOOK_MS = 20;
 
-/** Starts the delivery of finalize events to a function: at least once, again until it answers 2xx. */
-export async function startEventarc(options: EventarcOptions): Promise<{ stop(): Promise<void> }> {
-  const { pubsub, topic, subscription: name } = options;
-  await pubsub.createSubscription(topic, name, {
+const ALREADY_EXISTS = 6;
+
+async function subscribe({ pubsub, topic, subscription, atOnce = 8 }: EventarcOptions): Promise<Subscription> {
+  const options = {
     ackDeadlineSeconds: 60,
     filter: 'attributes.eventType = "OBJECT_FINALIZE"',
     retryPolicy: { minimumBackoff: { nanos: 200_000_000 }, maximumBackoff: { seconds: 10 } },
+  };
+  await pubsub.createSubscription(topic, subscription, options).catch((error: { code?: number }) => {
+    if (error.code !== ALREADY_EXISTS) throw error;
   });
-  const subscription: Subscription = pubsub.subscription(name, { flowControl: { maxMessages: AT_ONCE } });
-  subscription.on('message', (message: Message) => void deliver(message, options));
+  return pubsub.subscription(subscription, { flowControl: { maxMessages: atOnce, allowExcessMessages: false } });
+}
+
+/** Starts the delivery of finalize events to a function: at least once, again until it answers 2xx. */
+export async function startEventarc(options: EventarcOptions): Promise<Eventarc> {
+  const subscription = await subscribe(options);
+  const stopped = new AbortController();
+  // Ids of messages that have come and are not delivered yet, those that wait for their next attempt included.
+  const open = new Set<string>();
+  subscription.on('message', (message: Message) => {
+    open.add(message.id);
+    void deliver(message, options, stopped.signal).then((taken) => {
+      if (taken) open.delete(message.id);
+      if (taken) message.ack();
+      else message.nack();
+    });
+  });
   subscription.on('error', (error: Error) => console.error(`eventarc: ${error.message}`));
-  return { stop: () => subscription.close() };
+  const busy = (): boolean => !stopped.signal.aborted && open.size + (options.backlog?.() ?? 0) > 0;
+  return {
+    async idle() {
+      while (busy()) await delay(LOOK_MS);
+    },
+    async stop() {
+      stopped.abort();
+      await subscription.close();
+    },
+  };
 }

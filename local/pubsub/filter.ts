@@ -4,28 +4,123 @@ import { GrpcError } from '../grpc.ts';
 /** Whether a message with these attributes is wanted. */
 export type Filter = (attributes: Record<string, string>) => boolean;
 
-const TERM =
-  /^\s*(NOT\s+|-)?(?:attributes\.([\w-]+)\s*(=|!=)\s*"((?:[^"\\]|\\.)*)"|hasPrefix\(\s*attributes\.([\w-]+)\s*,\s*"((?:[^"\\]|\\.)*)"\s*\)|attributes\s*:\s*([\w-]+))\s*$/;
+// A quoted string, a name, or an operator; whatever else stands there is an error.
+const TOKEN = /\s*(?:("(?:[^"\\]|\\.)*")|([\w-]+)|(!=|[=:.,()]))/y;
 
-function term(text: string): Filter {
-  const match = TERM.exec(text);
-  if (!match) throw new GrpcError(grpc.status.INVALID_ARGUMENT, `Invalid filter expression: ${text}`);
-  const [, not, name, operator, value, prefixed, prefix, has] = match;
-  const holds: Filter = (attributes) => {
-    if (has) return Object.hasOwn(attributes, has);
-    if (prefixed) return attributes[prefixed]?.startsWith(prefix ?? '') ?? false;
-    return (attributes[name ?? ''] === value) === (operator === '=');
-  };
-  return not ? (attributes) => !holds(attributes) : holds;
+function tokensOf(text: string): string[] {
+  const tokens: string[] = [];
+  const end = text.trimEnd().length;
+  TOKEN.lastIndex = 0;
+  while (TOKEN.lastIndex < end) {
+    const match = TOKEN.exec(text);
+    if (!match) throw invalid(text);
+    tokens.push(match[1] ?? match[2] ?? match[3] ?? '');
+  }
+  return tokens;
 }
 
-/** Pub/Sub's filter syntax: comparisons, `hasPrefix`, presence, joined by either AND or OR. */
-export function compileFilter(text: string | undefined): Filter {
-  if (!text?.trim()) return () => true;
-  if (/\sOR\s/.test(text)) {
-    const any = text.split(/\sOR\s/).map(term);
-    return (attributes) => any.some((holds) => holds(attributes));
+function invalid(text: string): GrpcError {
+  return new GrpcError(grpc.status.INVALID_ARGUMENT, `Invalid filter expression: ${text}`);
+}
+
+/** A recursive descent over Pub/Sub's filter grammar. */
+class Parser {
+  readonly #text: string;
+  readonly #tokens: string[];
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#tokens = tokensOf(text);
   }
-  const all = text.split(/\sAND\s/).map(term);
-  return (attributes) => all.every((holds) => holds(attributes));
+
+  parse(): Filter {
+    const filter = this.#expression();
+    if (this.#at < this.#tokens.length) throw invalid(this.#text);
+    return filter;
+  }
+
+  /** Terms joined by either AND or OR: Pub/Sub refuses a mix without parentheses. */
+  #expression(): Filter {
+    const terms = [this.#term()];
+    const joint = this.#tokens[this.#at];
+    if (joint !== 'AND' && joint !== 'OR') return terms[0]!;
+    while (this.#take(joint)) terms.push(this.#term());
+    return joint === 'AND'
+      ? (attributes) => terms.every((holds) => holds(attributes))
+      : (attributes) => terms.some((holds) => holds(attributes));
+  }
+
+  #term(): Filter {
+    if (this.#take('NOT') || this.#take('-')) {
+      const holds = this.#term();
+      return (attributes) => !holds(attributes);
+    }
+    if (this.#take('(')) {
+      const inner = this.#expression();
+      this.#expect(')');
+      return inner;
+    }
+    return this.#take('hasPrefix') ? this.#hasPrefix() : this.#comparison();
+  }
+
+  #hasPrefix(): Filter {
+    this.#expect('(');
+    this.#expect('attributes');
+    this.#expect('.');
+    const name = this.#word();
+    this.#expect(',');
+    const prefix = this.#string();
+    this.#expect(')');
+    return (attributes) => attributes[name]?.startsWith(prefix) ?? false;
+  }
+
+  #comparison(): Filter {
+    this.#expect('attributes');
+    if (this.#take(':')) {
+      const name = this.#word();
+      return (attributes) => Object.hasOwn(attributes, name);
+    }
+    this.#expect('.');
+    const name = this.#word();
+    const equal = this.#take('=');
+    if (!equal) this.#expect('!=');
+    const value = this.#string();
+    return (attributes) => (attributes[name] === value) === equal;
+  }
+
+  #take(token: string): boolean {
+    if (this.#tokens[this.#at] !== token) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #expect(token: string): void {
+    if (!this.#take(token)) throw invalid(this.#text);
+  }
+
+  /** The name of an attribute, quoted or not. */
+  #word(): string {
+    const token = this.#tokens[this.#at] ?? '';
+    if (token.startsWith('"')) return this.#string();
+    if (!/^[\w-]+$/.test(token)) throw invalid(this.#text);
+    this.#at += 1;
+    return token;
+  }
+
+  #string(): string {
+    const token = this.#tokens[this.#at] ?? '';
+    if (!token.startsWith('"')) throw invalid(this.#text);
+    this.#at += 1;
+    return token.slice(1, -1).replace(/\\(.)/g, '$1');
+  }
+}
+
+/**
+ * Pub/Sub's filter syntax: comparisons, `hasPrefix`, presence, NOT, AND, OR, parentheses.
+ *
+ * @throws GrpcError INVALID_ARGUMENT for any other text
+ */
+export function compileFilter(text: string | undefined): Filter {
+  return text?.trim() ? new Parser(text).parse() : () => true;
 }

@@ -1,14 +1,18 @@
+import { isoTime } from './messages.ts';
 import type { Consumer, Received, Subscription } from './subscription.ts';
 
 /** Requests to one endpoint at once. */
 const AT_ONCE = 10;
 
+/** Between the attempts of a message, doubled each time; Google's grows to 60 s, which nobody waits for on a laptop. */
+const BACKOFF = { leastMs: 100, mostMs: 10_000 };
+
+/** Statuses that acknowledge; all others ask for the message again. */
 const ACKNOWLEDGED = new Set([102, 200, 201, 202, 204]);
 
 function body(received: Received, subscription: string): string {
   const { message } = received;
-  const { seconds, nanos } = message.publishTime;
-  const publishTime = new Date(Number(seconds) * 1000 + nanos / 1e6).toISOString();
+  const publishTime = isoTime(message.publishTime);
   return JSON.stringify({
     message: {
       ...(message.data?.length ? { data: message.data.toString('base64') } : {}),
@@ -29,7 +33,7 @@ export function startPush(subscription: Subscription, identityToken: ((audience:
   const stopped = new AbortController();
   let busy = 0;
   async function post(received: Received): Promise<void> {
-    const { pushConfig, name } = subscription.spec;
+    const { pushConfig, name, ackDeadlineSeconds = 10 } = subscription.spec;
     const url = pushConfig?.pushEndpoint ?? '';
     const token = pushConfig?.oidcToken && identityToken?.(pushConfig.oidcToken.audience || url);
     try {
@@ -37,7 +41,10 @@ export function startPush(subscription: Subscription, identityToken: ((audience:
         method: 'POST',
         headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
         body: body(received, name),
-        signal: stopped.signal,
+        // A redirect is an answer that does not acknowledge.
+        redirect: 'manual',
+        // After the deadline the message goes out again; this attempt must not run beside the next.
+        signal: AbortSignal.any([stopped.signal, AbortSignal.timeout(ackDeadlineSeconds * 1000)]),
       });
       await response.body?.cancel();
       if (ACKNOWLEDGED.has(response.status)) subscription.ack(received.ackId);
@@ -47,6 +54,7 @@ export function startPush(subscription: Subscription, identityToken: ((audience:
     }
   }
   const consumer: Consumer = {
+    backoff: BACKOFF,
     room: () => AT_ONCE - busy,
     deliver(messages) {
       busy += messages.length;
@@ -56,6 +64,7 @@ export function startPush(subscription: Subscription, identityToken: ((audience:
       busy -= 1;
       subscription.wake();
     },
+    end: () => stopped.abort(),
   };
   subscription.addConsumer(consumer);
   return () => {

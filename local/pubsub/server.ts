@@ -1,7 +1,8 @@
 import { loadProtos, serveGrpc, serviceOf, unary } from '../grpc.ts';
 import type { LocalGrpcServer } from '../grpc.ts';
 import { Broker } from './broker.ts';
-import type { Message, SubscriptionSpec } from './messages.ts';
+import type { Topic, Unsent } from './broker.ts';
+import type { PushConfig, SubscriptionSpec } from './messages.ts';
 import { streamingPull } from './streaming-pull.ts';
 
 /** A running Pub/Sub server. */
@@ -21,20 +22,26 @@ interface PullRequest {
 /** How long an empty pull is held open; Google's waits longer, but the client asks again. */
 const PULL_WAIT_MS = 1_000;
 
+interface UpdateMask {
+  updateMask?: { paths?: string[] };
+}
+
 function publisherHandlers(broker: Broker) {
   return {
-    createTopic: unary((topic: { name: string }) => broker.createTopic(topic)),
-    updateTopic: unary(({ topic }: { topic: { name: string } }) => Object.assign(broker.topic(topic.name), topic)),
+    createTopic: unary((topic: Topic) => broker.createTopic(topic)),
+    updateTopic: unary(({ topic, updateMask }: { topic: Topic } & UpdateMask) =>
+      broker.updateTopic(topic, updateMask?.paths ?? []),
+    ),
     getTopic: unary(({ topic }: { topic: string }) => broker.topic(topic)),
-    listTopics: unary(() => ({ topics: broker.topics() })),
-    listTopicSubscriptions: unary(({ topic }: { topic: string }) => ({
-      subscriptions: broker.subscriptions().filter((spec) => spec.topic === topic).map((spec) => spec.name),
-    })),
+    listTopics: unary(({ project }: { project: string }) => ({ topics: broker.topics(project) })),
+    listTopicSubscriptions: unary(({ topic }: { topic: string }) => ({ subscriptions: broker.subscriptionsOf(topic) })),
     deleteTopic: unary(({ topic }: { topic: string }) => {
       broker.deleteTopic(topic);
       return {};
     }),
-    publish: unary(({ topic, messages }: { topic: string; messages: Message[] }) => ({ messageIds: broker.publish(topic, messages) })),
+    publish: unary(({ topic, messages }: { topic: string; messages?: Unsent[] }) => ({
+      messageIds: broker.publish(topic, messages ?? []),
+    })),
   };
 }
 
@@ -42,24 +49,28 @@ function subscriberHandlers(broker: Broker) {
   return {
     createSubscription: unary((spec: SubscriptionSpec) => broker.createSubscription(spec)),
     getSubscription: unary(({ subscription }: { subscription: string }) => broker.subscription(subscription).spec),
-    updateSubscription: unary(({ subscription, updateMask }: { subscription: SubscriptionSpec; updateMask: { paths: string[] } }) =>
-      broker.updateSubscription(subscription, updateMask.paths),
+    updateSubscription: unary(({ subscription, updateMask }: { subscription: SubscriptionSpec } & UpdateMask) =>
+      broker.updateSubscription(subscription, updateMask?.paths ?? []),
     ),
-    modifyPushConfig: unary(({ subscription, pushConfig }: { subscription: string; pushConfig: SubscriptionSpec['pushConfig'] }) => {
-      broker.updateSubscription({ ...broker.subscription(subscription).spec, ...(pushConfig ? { pushConfig } : {}) }, ['push_config']);
+    modifyPushConfig: unary(({ subscription, pushConfig }: { subscription: string; pushConfig?: PushConfig }) => {
+      const { spec } = broker.subscription(subscription);
+      // An empty configuration makes it a pull subscription.
+      broker.updateSubscription({ ...spec, pushConfig: pushConfig ?? {} }, ['push_config']);
       return {};
     }),
-    listSubscriptions: unary(() => ({ subscriptions: broker.subscriptions() })),
+    listSubscriptions: unary(({ project }: { project: string }) => ({ subscriptions: broker.subscriptions(project) })),
     deleteSubscription: unary(({ subscription }: { subscription: string }) => {
       broker.deleteSubscription(subscription);
       return {};
     }),
-    acknowledge: unary(({ subscription, ackIds }: { subscription: string; ackIds: string[] }) => {
-      for (const ackId of ackIds) broker.subscription(subscription).ack(ackId);
+    acknowledge: unary(({ subscription, ackIds }: { subscription: string; ackIds?: string[] }) => {
+      const found = broker.subscription(subscription);
+      for (const ackId of ackIds ?? []) found.ack(ackId);
       return {};
     }),
-    modifyAckDeadline: unary((request: { subscription: string; ackIds: string[]; ackDeadlineSeconds: number }) => {
-      for (const ackId of request.ackIds) broker.subscription(request.subscription).extend(ackId, request.ackDeadlineSeconds ?? 0);
+    modifyAckDeadline: unary((request: { subscription: string; ackIds?: string[]; ackDeadlineSeconds?: number }) => {
+      const found = broker.subscription(request.subscription);
+      for (const ackId of request.ackIds ?? []) found.extend(ackId, request.ackDeadlineSeconds ?? 0);
       return {};
     }),
     pull: unary(async ({ subscription, maxMessages, returnImmediately }: PullRequest) => {

@@ -1,6 +1,7 @@
 import grpc from '@grpc/grpc-js';
 import { GrpcError } from '../grpc.ts';
 import type { Broker } from './broker.ts';
+import { sizeOf } from './messages.ts';
 import type { Consumer, Subscription } from './subscription.ts';
 
 interface StreamRequest {
@@ -8,7 +9,9 @@ interface StreamRequest {
   ackIds?: string[];
   modifyDeadlineSeconds?: number[];
   modifyDeadlineAckIds?: string[];
+  streamAckDeadlineSeconds?: number;
   maxOutstandingMessages?: string;
+  maxOutstandingBytes?: string;
 }
 
 type Call = grpc.ServerDuplexStream<StreamRequest, unknown>;
@@ -18,17 +21,27 @@ function properties({ spec }: Subscription): object {
 }
 
 function consumerOf(call: Call, subscription: Subscription, first: StreamRequest): Consumer {
-  const max = Number(first.maxOutstandingMessages) || 1_000;
-  let held = 0;
+  const maxMessages = Number(first.maxOutstandingMessages) || 1_000;
+  const maxBytes = Number(first.maxOutstandingBytes) || Infinity;
+  let messages = 0;
+  let bytes = 0;
   return {
-    room: () => max - held,
+    ...(first.streamAckDeadlineSeconds ? { ackDeadlineSeconds: first.streamAckDeadlineSeconds } : {}),
+    // The bytes of the next message are not known: the one that goes over the limit is the last, as at Google.
+    room: () => (bytes < maxBytes ? maxMessages - messages : 0),
     deliver(receivedMessages) {
-      held += receivedMessages.length;
+      messages += receivedMessages.length;
+      for (const { message } of receivedMessages) bytes += sizeOf(message);
       call.write({ receivedMessages, subscriptionProperties: properties(subscription) });
     },
-    release() {
-      held -= 1;
+    release(message) {
+      messages -= 1;
+      bytes -= sizeOf(message);
       subscription.wake();
+    },
+    end() {
+      const details = `Resource not found (resource=${subscription.spec.name}).`;
+      call.emit('error', { code: grpc.status.NOT_FOUND, details });
     },
   };
 }
@@ -53,6 +66,8 @@ export function streamingPull(broker: Broker, call: Call): void {
       subscription.addConsumer(consumer);
     }
     const known = subscription;
+    // A client that learns how long its messages take moves its deadline while the stream runs.
+    if (consumer && request.streamAckDeadlineSeconds) consumer.ackDeadlineSeconds = request.streamAckDeadlineSeconds;
     for (const ackId of request.ackIds ?? []) known.ack(ackId);
     (request.modifyDeadlineAckIds ?? []).forEach((ackId, index) => known.extend(ackId, request.modifyDeadlineSeconds?.[index] ?? 0));
   });

@@ -23,11 +23,17 @@ export interface Received {
 
 /** Someone who wants messages as they come. */
 export interface Consumer {
+  /** Seconds that it has for a message. Default: the subscription's. */
+  ackDeadlineSeconds?: number;
+  /** How it spaces attempts where the subscription has no retry policy. Default: at once. */
+  backoff?: { leastMs: number; mostMs: number };
   /** Messages that it can take now. */
   room(): number;
   deliver(messages: Received[]): void;
   /** One of its messages is settled. */
-  release(): void;
+  release(message: Message): void;
+  /** The subscription is gone. */
+  end(): void;
 }
 
 /** Messages of one write to a stream. */
@@ -35,11 +41,14 @@ const WRITE = 200;
 
 let nextAckId = 0;
 
+/** Sends a message to the dead letter topic; false when it cannot. */
+type DeadLetter = (message: Message, attempt: number) => boolean;
+
 /** The state of one subscription: what waits, what is out, who takes it. */
 export class Subscription {
   spec: SubscriptionSpec;
-  readonly #deadLetter: (message: Message, attempt: number) => void;
-  #filter: Filter;
+  readonly #deadLetter: DeadLetter;
+  readonly #filter: Filter;
   readonly #queue: Delivery[] = [];
   readonly #out = new Map<string, Outstanding>();
   readonly #busyKeys = new Set<string>();
@@ -49,7 +58,7 @@ export class Subscription {
   readonly #waiters = new Set<() => void>();
   #pumping = false;
 
-  constructor(spec: SubscriptionSpec, deadLetter: (message: Message, attempt: number) => void) {
+  constructor(spec: SubscriptionSpec, deadLetter: DeadLetter) {
     this.spec = spec;
     this.#deadLetter = deadLetter;
     this.#filter = compileFilter(spec.filter);
@@ -73,7 +82,7 @@ export class Subscription {
       const delivery = this.#queue.shift();
       if (!delivery) break;
       const ackId = String(++nextAckId);
-      const seconds = this.spec.ackDeadlineSeconds || 10;
+      const seconds = consumer?.ackDeadlineSeconds || this.spec.ackDeadlineSeconds || 10;
       this.#out.set(ackId, { ...delivery, consumer, deadline: setTimeout(() => this.nack(ackId), seconds * 1000) });
       taken.push({ ackId, message: delivery.message, deliveryAttempt: this.spec.deadLetterPolicy ? delivery.attempt : 0 });
     }
@@ -111,20 +120,17 @@ export class Subscription {
   nack(ackId: string): void {
     const entry = this.#remove(ackId);
     if (!entry) return;
-    const { deadLetterPolicy, retryPolicy } = this.spec;
-    if (deadLetterPolicy?.deadLetterTopic && entry.attempt >= (deadLetterPolicy.maxDeliveryAttempts || 5)) {
-      this.#deadLetter(entry.message, entry.attempt);
+    const { deadLetterPolicy } = this.spec;
+    const spent = deadLetterPolicy?.deadLetterTopic && entry.attempt >= (deadLetterPolicy.maxDeliveryAttempts || 5);
+    if (spent && this.#deadLetter(entry.message, entry.attempt)) {
       this.#settle(entry);
       return;
     }
-    const least = millis(retryPolicy?.minimumBackoff, retryPolicy ? 10_000 : 0);
-    const most = millis(retryPolicy?.maximumBackoff, 600_000);
-    const wait = Math.min(most, least * 2 ** (entry.attempt - 1));
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.#queue.unshift({ message: entry.message, attempt: entry.attempt + 1 });
       this.#wake();
-    }, wait);
+    }, this.#backoff(entry));
     this.#timers.add(timer);
   }
 
@@ -144,11 +150,22 @@ export class Subscription {
   }
 
   close(): void {
+    for (const consumer of this.#consumers) consumer.end();
+    this.#consumers.clear();
     for (const { deadline } of this.#out.values()) clearTimeout(deadline);
     for (const timer of this.#timers) clearTimeout(timer);
     for (const done of [...this.#waiters]) done();
+    this.#timers.clear();
     this.#out.clear();
     this.#queue.length = 0;
+  }
+
+  /** Milliseconds until a message that came back goes out again. */
+  #backoff({ attempt, consumer }: Outstanding): number {
+    const { retryPolicy } = this.spec;
+    const least = retryPolicy ? millis(retryPolicy.minimumBackoff, 10_000) : (consumer?.backoff?.leastMs ?? 0);
+    const most = retryPolicy ? millis(retryPolicy.maximumBackoff, 600_000) : (consumer?.backoff?.mostMs ?? 0);
+    return Math.min(most, least * 2 ** (attempt - 1));
   }
 
   #enqueue(delivery: Delivery): void {
@@ -169,7 +186,7 @@ export class Subscription {
     if (!entry) return undefined;
     this.#out.delete(ackId);
     clearTimeout(entry.deadline);
-    entry.consumer?.release();
+    entry.consumer?.release(entry.message);
     return entry;
   }
 
@@ -177,14 +194,16 @@ export class Subscription {
     const key = this.spec.enableMessageOrdering ? message.orderingKey : undefined;
     if (key) {
       this.#busyKeys.delete(key);
-      const next = this.#blocked.get(key)?.shift();
+      const blocked = this.#blocked.get(key);
+      const next = blocked?.shift();
+      if (!blocked?.length) this.#blocked.delete(key);
       if (next) this.#enqueue(next);
     }
     this.#wake();
   }
 
   #wake(): void {
-    for (const done of [...this.#waiters]) done();
+    if (this.#queue.length) for (const done of [...this.#waiters]) done();
     if (this.#pumping || !this.#consumers.size) return;
     this.#pumping = true;
     setImmediate(() => {

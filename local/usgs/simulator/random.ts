@@ -17,7 +17,17 @@ export function below(random: Random, count: number): number {
   return Math.floor(random() * count);
 }
 
+/** Whether something happens that happens with this probability. */
+export function chance(random: Random, probability: number): boolean {
+  return random() < probability;
+}
+
 /** One of a list. */
 export function pick<T>(random: Random, from: readonly T[]): T {
   return from[below(random, from.length)] as T;
+}
+
+/** A number with at most so many digits after the point. */
+export function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
 }

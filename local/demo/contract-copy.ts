@@ -1,0 +1,41 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isMap, isSeq, parseDocument } from 'yaml';
+import type { YAMLMap, YAMLSeq } from 'yaml';
+import { PROJECT } from '../../scripts/tools.ts';
+
+const COVERAGE: Record<string, number> = { hour: 3_600, day: 86_400, week: 604_800, month: 2_592_000 };
+
+const URL_OF = (feed: string): string => `https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/${feed}.geojson`;
+
+function coverageOf(feed: string): number {
+  const seconds = COVERAGE[/_(hour|day|week|month)$/.exec(feed)?.[1] ?? ''];
+  if (!seconds) throw new Error(`the feed ${feed}: expected a name that ends in _hour, _day, _week or _month`);
+  return seconds;
+}
+
+function feedsOf(properties: YAMLSeq): YAMLSeq {
+  const found = properties.items.find((item) => isMap(item) && item.get('property') === 'feeds') as YAMLMap | undefined;
+  const feeds = found?.get('value');
+  if (!isSeq(feeds)) throw new Error('sources/earthquakes.yaml: expected the custom property feeds');
+  return feeds;
+}
+
+/**
+ * Copies the contract, with the feeds that it lacks, without a schedule. The same feeds give the same text, and so the same
+ * hash.
+ *
+ * @returns the folder with the copy
+ */
+export async function copyContract(stateDirectory: string, feedNames: Iterable<string>): Promise<string> {
+  const document = parseDocument(await readFile(path.join(PROJECT, 'sources/earthquakes.yaml'), 'utf8'));
+  const feeds = feedsOf(document.get('customProperties') as YAMLSeq);
+  const known = new Set(feeds.items.map((item) => String((item as YAMLMap).get('name'))));
+  for (const name of [...new Set(feedNames)].sort()) {
+    if (!known.has(name)) feeds.add(document.createNode({ name, url: URL_OF(name), coverageSeconds: coverageOf(name) }));
+  }
+  const directory = path.join(stateDirectory, 'contracts');
+  await mkdir(directory, { recursive: true });
+  await writeFile(path.join(directory, 'earthquakes.yaml'), document.toString());
+  return directory;
+}

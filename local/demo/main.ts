@@ -1,0 +1,157 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { DEMO_TOOLS, ensureTools } from '../../scripts/tools.ts';
+import { connectResources } from '../../src/activities/connect.ts';
+import type { CompiledContract } from '../../src/contracts/index.ts';
+import { readEnvironment } from '../../src/gcp/env.ts';
+import { loadContract, publishContract } from '../../src/lakehouse/contract-store.ts';
+import { temporalSettings } from '../../src/temporal.ts';
+import type { PipelineResult } from '../../src/workflows/pipeline.ts';
+import { pipelineId, TASK_QUEUE } from '../../src/workflows/ids.ts';
+import { canonicalRange } from '../../src/workflows/range.ts';
+import { launchCloud } from '../launch.ts';
+import type { LaunchedCloud } from '../launch.ts';
+import { startUsgs } from '../usgs/server.ts';
+import type { UsgsServer } from '../usgs/server.ts';
+import { copyContract } from './contract-copy.ts';
+import { demoFeed } from './feed.ts';
+import type { DemoFeed } from './feed.ts';
+import { ingestAll, ingestLive } from './ingest.ts';
+import type { Ingested } from './ingest.ts';
+import { HELP, readOptions } from './options.ts';
+import type { DemoOptions } from './options.ts';
+import { Printer } from './print.ts';
+import { exportAll, layers } from './report.ts';
+import type { Report, ReportResources } from './report.ts';
+
+const SOURCE = 'earthquakes';
+const HOUR = 3_600_000;
+
+/** Seconds of each stage on a warm machine of two cores. */
+const BUDGET = { startup: 20, ingest: 45, pipeline: 15, materialize: 10 };
+
+interface Running {
+  cloud: LaunchedCloud;
+  client: Client;
+  resources: ReportResources;
+  contract: CompiledContract;
+}
+
+async function start(state: string, feed: DemoFeed, usgs: UsgsServer | undefined): Promise<Running> {
+  const contracts = await copyContract(state, feed.polls?.map((poll) => poll.feed) ?? []);
+  const endpoints = usgs ? ['--http-endpoints', `earthquake.usgs.gov=${usgs.url}`] : [];
+  const cloud = await launchCloud(state, ['--contracts', contracts, ...endpoints]);
+  Object.assign(process.env, cloud.env);
+  const { namespace, ...connection } = temporalSettings();
+  const client = new Client({ connection: await Connection.connect(connection), namespace });
+  const resources = await connectResources(readEnvironment(), client);
+  const contract = await loadContract(contracts, SOURCE);
+  await publishContract(resources.store, resources.environment.buckets.ops, contract);
+  return { cloud, client, resources, contract };
+}
+
+async function ingest({ client, contract }: Running, feed: DemoFeed, usgs: UsgsServer | undefined, print: Printer): Promise<Ingested> {
+  if (!feed.polls || !usgs) return ingestLive(client, contract.feeds.map(({ name }) => name), contract.hash, Date.now());
+  const count = feed.polls.length;
+  return ingestAll(client, usgs, feed.polls, contract.hash, (done) => print.progress(`ingest ${done} of ${count} polls`));
+}
+
+/** The hours from the least to the greatest `generated`. */
+function hoursOf(feed: DemoFeed): { from: string; to: string } {
+  const times = feed.polls?.map((poll) => poll.generated) ?? [Date.now()];
+  const from = Math.floor(times.reduce((a, b) => Math.min(a, b)) / HOUR) * HOUR;
+  const to = (Math.floor(times.reduce((a, b) => Math.max(a, b)) / HOUR) + 1) * HOUR;
+  return canonicalRange({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
+}
+
+async function runPipeline({ client }: Running, feed: DemoFeed): Promise<PipelineResult> {
+  const { from, to } = hoursOf(feed);
+  const workflowId = pipelineId(SOURCE, from, to);
+  return (await client.workflow.execute('pipeline', { workflowId, taskQueue: TASK_QUEUE, args: [{ source: SOURCE, from, to }] })) as PipelineResult;
+}
+
+function printIngest(print: Printer, seconds: number, ingested: Ingested): void {
+  const each = Math.round((seconds * 1000) / Math.max(1, ingested.polls));
+  const text = `${ingested.polls} polls (${each} ms each), ${ingested.alreadyLanded} landed before, ${ingested.published} of ${ingested.records} records published`;
+  print.stage('ingest', seconds, BUDGET.ingest, text);
+}
+
+function printPipeline(print: Printer, { plan, batches, gold, refusedObjects, stageMs }: PipelineResult): void {
+  const skipped = `${plan.donePartitions} of ${plan.partitions} partitions done before, ${plan.missingSlots} slots missing`;
+  print.stage('validate', stageMs.validate / 1000, BUDGET.pipeline, `${plan.objects} objects, ${skipped}, ${refusedObjects} refused`);
+  print.stage('process', stageMs.process / 1000, BUDGET.pipeline, `${batches.committed} batches committed, ${batches.unchanged} unchanged, ${batches.rows} rows`);
+  print.stage('materialize', stageMs.materialize / 1000, BUDGET.materialize, `Gold ${gold.state}${gold.asOf ? `, Silver as of ${gold.asOf}` : ''}`);
+}
+
+async function runLine(running: Running, feed: DemoFeed, usgs: UsgsServer | undefined, print: Printer, startup: number): Promise<Report> {
+  const began = print.seconds;
+  const ingested = await ingest(running, feed, usgs, print);
+  const ingestSeconds = print.seconds - began;
+  printIngest(print, ingestSeconds, ingested);
+  const result = await runPipeline(running, feed);
+  printPipeline(print, result);
+  const { objects, ...found } = await layers(running.resources, running.contract);
+  const { validate, process: processing, materialize } = result.stageMs;
+  const seconds = { startup, ingest: ingestSeconds, validate: validate / 1000, process: processing / 1000, materialize: materialize / 1000 };
+  return {
+    feed: feed.title,
+    bronze: { objects, alreadyLanded: ingested.alreadyLanded },
+    ...found,
+    stages: Object.fromEntries(Object.entries(seconds).map(([name, value]) => [name, { seconds: value }])),
+    urls: running.cloud.urls,
+  };
+}
+
+function printReport(print: Printer, report: Report): void {
+  print.line('');
+  print.line(`Bronze       ${report.bronze.objects} objects, ${report.quarantine.records} records in quarantine`);
+  for (const [name, { rows, digest, snapshots }] of Object.entries(report.silver)) {
+    print.line(`Silver       silver.${name}: ${rows} rows, ${snapshots} snapshots, digest ${digest}`);
+  }
+  for (const [name, { rows }] of Object.entries(report.gold)) print.line(`Gold         gold.${name}: ${rows} rows`);
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const print = new Printer();
+  await ensureTools(DEMO_TOOLS, (line) => print.line(line));
+  const feed = await demoFeed(options);
+  print.line(`Feed: ${feed.title}`);
+  const state = path.resolve(options.state ?? (await mkdtemp(path.join(tmpdir(), 'cupel-demo-'))));
+  const usgs = feed.polls ? await startUsgs({ polls: feed.polls }) : undefined;
+  let running: Running | undefined;
+  let done = false;
+  try {
+    running = await start(state, feed, usgs);
+    const startup = print.seconds;
+    print.stage('startup', startup, BUDGET.startup, `Temporal Web UI ${running.cloud.urls.temporal}`);
+    const report = await runLine(running, feed, usgs, print, startup);
+    if (options.export) await exportAll(running.resources, running.contract, path.resolve(options.export));
+    if (options.report) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
+    printReport(print, report);
+    done = true;
+  } finally {
+    await usgs?.stop();
+    if (running && done && options.keep) running.cloud.keep();
+    else await running?.cloud.stop();
+    if (!options.state && !(done && options.keep)) await rm(state, { recursive: true, force: true });
+  }
+  if (options.keep) {
+    print.line('');
+    for (const [name, url] of Object.entries(running.cloud.urls)) print.line(`${name.padEnd(12)} ${url}`);
+    print.line(`All of it runs on; end it with: npx cupel local down --state ${state}`);
+  }
+  print.line(`Done in ${print.seconds.toFixed(1)} s.`);
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options) await demo(options);
+  else process.stdout.write(HELP);
+  process.exit(0); // gRPC channels of clients may hold the loop open
+} catch (error) {
+  process.stderr.write(`demo: ${(error as Error).message}\n`);
+  for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause) process.stderr.write(`  because: ${cause.message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,75 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { startCloud } from './cloud.ts';
+import type { Cloud } from './cloud.ts';
+
+/** What a running cloud says of itself, in `<state>/cloud.json`. */
+export interface CloudFile {
+  pid: number;
+  env: Record<string, string>;
+  urls: Cloud['urls'];
+}
+
+/** Where a running cloud says so. */
+export const cloudFile = (stateDirectory: string): string => path.join(stateDirectory, 'cloud.json');
+
+async function announce(stateDirectory: string, { env, urls }: Cloud): Promise<void> {
+  const content: CloudFile = { pid: process.pid, env, urls };
+  const file = cloudFile(stateDirectory);
+  await writeFile(`${file}.part`, JSON.stringify(content, null, 2), { mode: 0o600 });
+  await rename(`${file}.part`, file);
+}
+
+/** Resolves when we are asked to end: by a signal, or by the end of whoever started us, unless told `keep`. */
+function askedToEnd(): Promise<void> {
+  return new Promise((resolve) => {
+    let kept = false;
+    process.on('SIGTERM', () => resolve());
+    process.on('SIGINT', () => resolve());
+    process.stdin.on('data', (chunk: Buffer) => (kept ||= chunk.toString().includes('keep')));
+    process.stdin.on('end', () => kept || resolve());
+    process.stdin.on('error', () => kept || resolve());
+  });
+}
+
+function port(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Runs the laptop-size cloud until it is asked to end. */
+async function serve(): Promise<void> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: { state: text, contracts: text, 'http-endpoints': text, 'temporal-port': text, 'ui-port': text, 'storage-port': text, 'catalog-port': text, 'warehouse-port': text },
+  });
+  const stateDirectory = path.resolve(values.state ?? '.cupel');
+  await mkdir(stateDirectory, { recursive: true });
+  const ended = askedToEnd();
+  const pinned = {
+    temporal: port(values['temporal-port']),
+    temporalUi: port(values['ui-port']),
+    storage: port(values['storage-port']),
+    catalog: port(values['catalog-port']),
+    warehouse: port(values['warehouse-port']),
+  };
+  const ports = Object.fromEntries(Object.entries(pinned).filter(([, value]) => value !== undefined)) as Record<string, number>;
+  const cloud = await startCloud({
+    stateDirectory,
+    ports,
+    ...(values.contracts ? { contractsDirectory: path.resolve(values.contracts) } : {}),
+    ...(values['http-endpoints'] ? { httpEndpoints: values['http-endpoints'] } : {}),
+  });
+  try {
+    await announce(stateDirectory, cloud);
+    await ended;
+  } finally {
+    await rm(cloudFile(stateDirectory), { force: true });
+    await cloud.stop();
+  }
+}
+
+if (import.meta.main) {
+  await serve();
+  process.exit(0); // gRPC channels of clients may hold the loop open
+}

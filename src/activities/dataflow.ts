@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
+import type { protos } from '@google-cloud/dataflow';
+import { cupelError } from '../errors.ts';
+import { ALREADY_EXISTS, FAILED_PRECONDITION, googleCode, googleError, isTransient, NOT_FOUND } from '../gcp/errors.ts';
+import { MAX_MISSES, pause } from './polling.ts';
+import type { ActivityResources } from './resources.ts';
+
+/** A job to launch. Its name comes from the work; its labels say which work and which run asked. */
+export interface LaunchDataflowJob {
+  /** What is worked on, such as a batch id. */
+  work: string;
+  /** The run that asks; a later run of the same work is another launch. */
+  run: string;
+  namePrefix: string;
+  parameters: Record<string, string>;
+}
+
+/** A launched job. */
+export interface DataflowJob {
+  jobId: string;
+  jobName: string;
+}
+
+type Job = protos.google.dataflow.v1beta3.IJob;
+
+const SUCCEEDED = new Set(['JOB_STATE_DONE', 'JOB_STATE_DRAINED', 'JOB_STATE_UPDATED']);
+const FAILED = new Set(['JOB_STATE_FAILED', 'JOB_STATE_CANCELLED']);
+
+/** Label values: at most 63 of lower-case letters, digits, - and _ (Google Cloud, "Requirements for labels"). */
+const label = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 40);
+
+/** Activities on Dataflow. Launching is short and adopts a job whose launch answer was lost; awaiting is long and heartbeats. */
+export function dataflowActivities({ environment, dataflow }: ActivityResources) {
+  const where = { projectId: environment.project, location: environment.region };
+  const { pollIntervalMs } = environment;
+
+  async function findJob(jobName: string, wanted: (labels: Record<string, string>, job: Job) => boolean): Promise<DataflowJob | undefined> {
+    const request = { ...where, name: jobName, filter: 'ALL', view: 'JOB_VIEW_DESCRIPTION' } as const;
+    try {
+      for await (const job of dataflow.jobs.listJobsAsync(request, { timeout: 60_000 })) {
+        if (job.id && wanted(job.labels ?? {}, job)) return { jobId: job.id, jobName };
+      }
+      return undefined;
+    } catch (error) {
+      throw googleError('Dataflow', 'listJobs', error);
+    }
+  }
+
+  async function launch(spec: LaunchDataflowJob, jobName: string, labels: Record<string, string>): Promise<DataflowJob> {
+    const launchParameter = {
+      jobName,
+      containerSpecGcsPath: environment.dataflowTemplate,
+      parameters: spec.parameters,
+      environment: { additionalUserLabels: labels },
+    };
+    const [answer] = await dataflow.templates.launchFlexTemplate({ ...where, launchParameter }, { timeout: 60_000 });
+    return { jobId: answer.job?.id ?? '', jobName };
+  }
+
+  /** The job's state; undefined where it cannot be told now. */
+  async function look(job: DataflowJob, misses: number): Promise<string | undefined> {
+    try {
+      const [found] = await dataflow.jobs.getJob({ ...where, jobId: job.jobId, view: 'JOB_VIEW_SUMMARY' }, { timeout: 60_000 });
+      return String(found.currentState);
+    } catch (error) {
+      // A failure to look is no failure of the job; a new job may not be found at once.
+      const passing = isTransient(error) || googleCode(error) === NOT_FOUND;
+      if (passing && misses < MAX_MISSES) return undefined;
+      throw googleError('Dataflow', `getJob ${job.jobId}`, error);
+    }
+  }
+
+  async function cancel(job: DataflowJob): Promise<void> {
+    try {
+      await dataflow.jobs.updateJob({ ...where, jobId: job.jobId, job: { requestedState: 'JOB_STATE_CANCELLED' } }, { timeout: 60_000 });
+    } catch (error) {
+      if (googleCode(error) !== FAILED_PRECONDITION) throw googleError('Dataflow', `updateJob ${job.jobId}`, error); // it has ended
+    }
+  }
+
+  async function errorsOf(job: DataflowJob): Promise<string> {
+    const texts: string[] = [];
+    const request = { ...where, jobId: job.jobId, minimumImportance: 'JOB_MESSAGE_ERROR' } as const;
+    for await (const message of dataflow.messages.listJobMessagesAsync(request, { timeout: 60_000 })) texts.push(message.messageText ?? '');
+    return texts.slice(-3).join(' | ');
+  }
+
+  async function metricsOf(job: DataflowJob): Promise<Record<string, number>> {
+    const [{ metrics }] = await dataflow.metrics.getJobMetrics({ ...where, jobId: job.jobId }, { timeout: 60_000 });
+    const user = (metrics ?? []).filter(({ name }) => name?.origin === 'user');
+    return Object.fromEntries(user.map(({ name, scalar }) => [name?.name ?? '', Number(scalar?.numberValue ?? 0)]));
+  }
+
+  return {
+    /**
+     * Launches a Flex Template.
+     *
+     * @throws CupelError CUP_GOOGLE_REFUSED, CUP_GOOGLE_UNAVAILABLE
+     */
+    async launchDataflowJob(spec: LaunchDataflowJob): Promise<DataflowJob> {
+      const work = label(spec.work);
+      const run = label(`${spec.run}/${spec.work}`);
+      const jobName = `${spec.namePrefix}-${work}`;
+      if (activityInfo().attempt > 1) {
+        const launched = await findJob(jobName, (labels) => labels['cupel-run'] === run);
+        if (launched) return launched;
+      }
+      try {
+        return await launch(spec, jobName, { 'cupel-work': work, 'cupel-run': run });
+      } catch (error) {
+        if (googleCode(error) !== ALREADY_EXISTS) throw googleError('Dataflow', `launch ${jobName}`, error);
+        // The same work is running already, for us or for a run before: its result is the same.
+        const active = (job: Job): boolean => !SUCCEEDED.has(String(job.currentState)) && !FAILED.has(String(job.currentState));
+        const running = await findJob(jobName, (labels, job) => labels['cupel-work'] === work && active(job));
+        if (running) return running;
+        throw cupelError('CUP_GOOGLE_UNAVAILABLE', { service: 'Dataflow', request: `launch ${jobName}`, answer: 'it ended while it was looked for' }, error);
+      }
+    },
+
+    /**
+     * Waits for a job. Cancelling the activity cancels the job and waits until it has ended.
+     *
+     * @returns its user metrics by name
+     * @throws CupelError CUP_DATAFLOW_JOB_FAILED with the job's last errors, CUP_DATAFLOW_JOB_CANCELLED
+     */
+    async awaitDataflowJob(job: DataflowJob): Promise<Record<string, number>> {
+      const { cancellationSignal } = Context.current();
+      let misses = 0;
+      let cancelled = false;
+      for (;;) {
+        const state = await look(job, misses);
+        misses = state === undefined ? misses + 1 : 0;
+        heartbeat({ jobId: job.jobId, state });
+        const ended = state !== undefined && (SUCCEEDED.has(state) || FAILED.has(state));
+        if (ended && cancellationSignal.aborted) throw new CancelledFailure(`job ${job.jobId} ended as ${state}`);
+        if (ended && SUCCEEDED.has(state)) return metricsOf(job);
+        if (ended && state === 'JOB_STATE_CANCELLED') throw cupelError('CUP_DATAFLOW_JOB_CANCELLED', { job: job.jobId });
+        if (ended) throw cupelError('CUP_DATAFLOW_JOB_FAILED', { job: job.jobId, errors: await errorsOf(job) });
+        if (cancellationSignal.aborted && !cancelled) {
+          await cancel(job);
+          cancelled = true;
+        }
+        // Once cancelled, pause() would return at once for ever.
+        if (cancelled) await new Promise((resolve) => setTimeout(resolve, Math.min(pollIntervalMs, 5_000)));
+        else await pause(pollIntervalMs);
+      }
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import type { Client } from '@temporalio/client';
+import type { BigQuery } from '@google-cloud/bigquery';
+import type { v1 } from '@google-cloud/dataform';
+import type { DataflowClients, FunctionCaller } from '../gcp/clients.ts';
+import type { CupelEnvironment } from '../gcp/env.ts';
+import type { ContractCache } from '../lakehouse/contract-cache.ts';
+import type { DeltaStore } from '../lakehouse/deltas/index.ts';
+import type { RestCatalog } from '../lakehouse/iceberg/index.ts';
+import type { Ledger } from '../lakehouse/ledger/index.ts';
+import type { ObjectStore } from '../lakehouse/object-store.ts';
+
+/** Everything that activities reach the outside with; tests give their own. */
+export interface ActivityResources {
+  environment: CupelEnvironment;
+  store: ObjectStore;
+  deltas: DeltaStore;
+  catalog: RestCatalog;
+  contracts: ContractCache;
+  ledger: Ledger;
+  bigquery: BigQuery;
+  dataflow: DataflowClients;
+  dataform: v1.DataformClient;
+  callPoll: FunctionCaller;
+  temporal: Client;
+  now(): number;
+}

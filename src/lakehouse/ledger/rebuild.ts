@@ -1,0 +1,20 @@
+import type { DeltaStore } from '../deltas/index.ts';
+import { batchEvents } from './batch-events.ts';
+import type { Ledger } from './ledger.ts';
+
+/**
+ * Makes the ledger of a table anew from manifests and their outcomes. Arrivals come again as objects are validated, and
+ * Gold is made again, since its tables are not ours to vouch for.
+ *
+ * @returns number of events
+ */
+export async function rebuildLedger(ledger: Ledger, deltas: DeltaStore, source: string, table: string): Promise<number> {
+  const { settled } = await deltas.listBatches(table);
+  let written = 0;
+  for (const batchId of settled) {
+    const events = await batchEvents(deltas, source, table, batchId);
+    await ledger.append(events);
+    written += events.length;
+  }
+  return written;
+}

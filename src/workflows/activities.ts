@@ -1,0 +1,18 @@
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+
+const SHORT_RETRY = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' } as const;
+
+/** Calls that end in seconds. They are tried until they succeed or say that trying is of no use. */
+export const short = proxyActivities<Activities>({ startToCloseTimeout: '2m', retry: SHORT_RETRY });
+
+/** Work of minutes on one machine: a dead worker shows by its missing heartbeat. */
+export const working = proxyActivities<Activities>({ startToCloseTimeout: '2h', heartbeatTimeout: '1m', retry: SHORT_RETRY });
+
+/** Waiting for a remote job: cancelling waits until the job has really stopped. */
+export const waiting = proxyActivities<Activities>({
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '1m',
+  retry: SHORT_RETRY,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
