@@ -15,9 +15,9 @@ function step<In, Out>(name: string, input: PCollection<In>, doFn: object): PCol
  * Source, windowing and batch id are the caller's; everything else is the same for batch and stream.
  */
 export function kappa(parameters: JobParameters): (objects: PCollection<string>) => PCollection<unknown> {
-  return (objects) => {
+  return beam.withName('kappa', (objects: PCollection<string>) => {
     const blocks = step<string, KeyedText>('parseBlocks', objects, new ParseBlocks(parameters));
-    const parts = step<unknown, KeyedText>('mergeBlocks', groupTexts(blocks), new MergeBlocks(parameters));
-    return step('publishManifest', groupTexts(parts), new PublishManifest(parameters));
-  };
+    const parts = step<unknown, KeyedText>('mergeBlocks', groupTexts('groupBlocks', blocks), new MergeBlocks(parameters));
+    return step('publishManifest', groupTexts('groupParts', parts), new PublishManifest(parameters));
+  });
 }

@@ -26,8 +26,13 @@ export interface KeyedText {
 }
 
 /** Groups keyed texts by key. Text coders on both sides avoid the SDK's general coder, which breaks 64-bit integers. */
-export function groupTexts(texts: Beam.PCollection<KeyedText>): Beam.PCollection<{ key: string; value: Iterable<string> }> {
-  return texts.apply(withCoderInternal(new KVCoder(new StrUtf8Coder(), new StrUtf8Coder()))).apply(groupByKey());
+export function groupTexts(
+  name: string,
+  texts: Beam.PCollection<KeyedText>,
+): Beam.PCollection<{ key: string; value: Iterable<string> }> {
+  const coder = new KVCoder(new StrUtf8Coder(), new StrUtf8Coder());
+  const coded = texts.apply(beam.withName(`${name}Coder`, withCoderInternal<KeyedText>(coder)));
+  return coded.apply(beam.withName(name, groupByKey<string, string>()));
 }
 
 const Long = require(require.resolve('long', { paths: [require.resolve('apache-beam')] })) as { fromValue(text: string): unknown };

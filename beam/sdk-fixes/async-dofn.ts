@@ -33,6 +33,7 @@ interface Operator {
 
 interface Operators {
   NonPromise: unknown;
+  ProcessResultBuilder: new () => { add(result: unknown): void; build(): unknown };
   createOperator(id: string, context: unknown): Operator;
 }
 
@@ -90,7 +91,11 @@ export function installAsyncDoFns(): void {
     if (updated !== operators.NonPromise || (this.augmentedContext && element.windows.length !== 1)) return processSync.call(this, element);
     const output = this.doFn.process(element.value, this.augmentedContext);
     if (!output) return operators.NonPromise;
-    return emitAll(this, element, output);
+    if (isPromise(output) || isAsync(output)) return emitAll(this, element, output);
+    // Synchronous output must stay so: the direct runner's impulse does not wait for what it feeds.
+    const result = new operators.ProcessResultBuilder();
+    for (const value of output) result.add(emit(this, element, value));
+    return result.build();
   };
 
   prototype.finishBundle = async function (this: Operator) {
@@ -100,9 +105,12 @@ export function installAsyncDoFns(): void {
   };
 }
 
-async function emitAll(operator: Operator, element: WindowedValue, output: Output | Promise<Output>): Promise<void> {
+function emit(operator: Operator, { windows, pane, timestamp }: WindowedValue, value: unknown): unknown {
+  return operator.receiver.receive({ value, windows, pane, timestamp });
+}
+
+async function emitAll(operator: Operator, element: WindowedValue, output: Promise<Output> | AsyncIterable<unknown>): Promise<void> {
   const values = isPromise(output) ? await output : output;
   if (!values) return;
-  const { windows, pane, timestamp } = element;
-  for await (const value of isAsync(values) ? values : [...values]) await operator.receiver.receive({ value, windows, pane, timestamp });
+  for await (const value of values) await emit(operator, element, value);
 }

@@ -78,6 +78,10 @@ export class Invocation {
   }
 
   async #runAll(bigquery: BigQuery, location: string): Promise<void> {
+    // The service makes the datasets of what it runs; the CLI's plan leaves that out.
+    for (const schema of new Set(this.#actions.map(({ plan }) => `${plan.target.database}.${plan.target.schema}`))) {
+      await bigquery.createQueryJob({ query: `CREATE SCHEMA IF NOT EXISTS \`${schema}\``, location }).then(([job]) => job.getQueryResults());
+    }
     const byKey = new Map(this.#actions.map((action) => [keyOf(action.plan.target), action]));
     const running = new Map<ActionRun, Promise<void>>();
     const start = (action: ActionRun): Promise<void> => {

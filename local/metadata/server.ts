@@ -24,7 +24,15 @@ function tokens(email: string) {
   return {
     make(audience: string): string {
       const now = Math.floor(Date.now() / 1000);
-      const claims = { iss: 'https://accounts.google.com', aud: audience, email, email_verified: true, sub: '1', iat: now, exp: now + TOKEN_SECONDS };
+      const claims = {
+        iss: 'https://accounts.google.com',
+        aud: audience,
+        email,
+        email_verified: true,
+        sub: '1',
+        iat: now,
+        exp: now + TOKEN_SECONDS,
+      };
       const signed = `${header}.${base64url(claims)}`;
       return `${signed}.${sign('RSA-SHA256', Buffer.from(signed), privateKey).toString('base64url')}`;
     },
@@ -45,8 +53,7 @@ interface Directory {
   [name: string]: Leaf | string[] | Directory;
 }
 
-const isDirectory = (node: Directory[string] | undefined): node is Directory =>
-  typeof node === 'object' && !Array.isArray(node);
+const isDirectory = (node: Directory[string] | undefined): node is Directory => typeof node === 'object' && !Array.isArray(node);
 
 /** A request that the real server refuses with 400 too. */
 class BadRequest extends Error {}

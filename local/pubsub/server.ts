@@ -29,9 +29,7 @@ interface UpdateMask {
 function publisherHandlers(broker: Broker) {
   return {
     createTopic: unary((topic: Topic) => broker.createTopic(topic)),
-    updateTopic: unary(({ topic, updateMask }: { topic: Topic } & UpdateMask) =>
-      broker.updateTopic(topic, updateMask?.paths ?? []),
-    ),
+    updateTopic: unary(({ topic, updateMask }: { topic: Topic } & UpdateMask) => broker.updateTopic(topic, updateMask?.paths ?? [])),
     getTopic: unary(({ topic }: { topic: string }) => broker.topic(topic)),
     listTopics: unary(({ project }: { project: string }) => ({ topics: broker.topics(project) })),
     listTopicSubscriptions: unary(({ topic }: { topic: string }) => ({ subscriptions: broker.subscriptionsOf(topic) })),

@@ -27,8 +27,8 @@ function consumerOf(call: Call, subscription: Subscription, first: StreamRequest
   let bytes = 0;
   return {
     ...(first.streamAckDeadlineSeconds ? { ackDeadlineSeconds: first.streamAckDeadlineSeconds } : {}),
-    // The bytes of the next message are not known: the one that goes over the limit is the last, as at Google.
     room: () => (bytes < maxBytes ? maxMessages - messages : 0),
+    roomBytes: () => maxBytes - bytes,
     deliver(receivedMessages) {
       messages += receivedMessages.length;
       for (const { message } of receivedMessages) bytes += sizeOf(message);

@@ -1,6 +1,6 @@
 import { compileFilter } from './filter.ts';
 import type { Filter } from './filter.ts';
-import { millis } from './messages.ts';
+import { millis, sizeOf } from './messages.ts';
 import type { Message, SubscriptionSpec } from './messages.ts';
 
 interface Delivery {
@@ -29,6 +29,8 @@ export interface Consumer {
   backoff?: { leastMs: number; mostMs: number };
   /** Messages that it can take now. */
   room(): number;
+  /** Bytes that it can take now; the message that goes over them is the last. Default: any. */
+  roomBytes?(): number;
   deliver(messages: Received[]): void;
   /** One of its messages is settled. */
   release(message: Message): void;
@@ -78,9 +80,11 @@ export class Subscription {
   /** Takes up to so many messages. */
   take(max: number, consumer?: Consumer): Received[] {
     const taken: Received[] = [];
-    while (taken.length < max) {
+    let bytes = consumer?.roomBytes?.() ?? Infinity;
+    while (taken.length < max && bytes > 0) {
       const delivery = this.#queue.shift();
       if (!delivery) break;
+      bytes -= sizeOf(delivery.message);
       const ackId = String(++nextAckId);
       const seconds = consumer?.ackDeadlineSeconds || this.spec.ackDeadlineSeconds || 10;
       this.#out.set(ackId, { ...delivery, consumer, deadline: setTimeout(() => this.nack(ackId), seconds * 1000) });

@@ -83,7 +83,8 @@ async function pushEndpoint(...statuses: number[]): Promise<{ url: string; reque
     request.on('end', () => {
       const { authorization } = request.headers;
       requests.push({ path: request.url ?? '', authorization, body: JSON.parse(text) as PushRequest['body'], at: Date.now() });
-      response.writeHead(statuses.length > 1 ? (statuses.shift() ?? 500) : (statuses[0] ?? 500)).end();
+      const status = (statuses.length > 1 ? statuses.shift() : statuses[0]) ?? 500;
+      response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
     });
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -115,7 +116,11 @@ test('an update of a topic touches the named fields only', async () => {
 });
 
 test('subscriptions: unknown topic refused, options kept, updated, listed, deleted', async () => {
-  const { topic, subscription } = await topicAndSubscription({ ackDeadlineSeconds: 33, labels: { x: 'y' }, enableExactlyOnceDelivery: true });
+  const { topic, subscription } = await topicAndSubscription({
+    ackDeadlineSeconds: 33,
+    labels: { x: 'y' },
+    enableExactlyOnceDelivery: true,
+  });
   await expect(pubsub.topic('nowhere').createSubscription('s')).rejects.toMatchObject({ code: 5 });
   await expect(topic.createSubscription(subscription.name)).rejects.toMatchObject({ code: 6 });
   await subscription.setMetadata({ labels: { x: 'z' } });
@@ -276,7 +281,12 @@ test.each([
 });
 
 test('a filter that cannot be read is refused', async () => {
-  for (const filter of ['data = "x"', 'attributes.a = ', 'attributes.a = "b" AND', 'attributes.a = "1" AND attributes.b = "2" OR attributes.c = "3"']) {
+  for (const filter of [
+    'data = "x"',
+    'attributes.a = ',
+    'attributes.a = "b" AND',
+    'attributes.a = "1" AND attributes.b = "2" OR attributes.c = "3"',
+  ]) {
     await expect(topicAndSubscription({ filter })).rejects.toMatchObject({ code: 3 });
   }
 });
@@ -307,7 +317,9 @@ test('a message that is refused too often goes to the dead letter topic once, wi
 
 test('without its dead letter topic a message keeps coming', async () => {
   const dead = await topicAndSubscription();
-  const { topic, subscription } = await topicAndSubscription({ deadLetterPolicy: { deadLetterTopic: dead.topic.name, maxDeliveryAttempts: 5 } });
+  const { topic, subscription } = await topicAndSubscription({
+    deadLetterPolicy: { deadLetterTopic: dead.topic.name, maxDeliveryAttempts: 5 },
+  });
   await dead.topic.delete();
   const got = receive(subscription, 7, (message) => (message.deliveryAttempt < 7 ? message.nack() : message.ack()));
   await topic.publishMessage({ data: Buffer.from('poison') });
@@ -329,6 +341,7 @@ test('push: wrapped JSON with an identity token; refused ones again, ever later'
   const messageId = await topic.publishMessage({ data: Buffer.from('body'), attributes: { a: 'b' } });
   await until(() => endpoint.requests.length === 4 && server.backlog(subscription.name) === 0);
   const [first, second, third, fourth] = endpoint.requests;
+  expect(new Set(endpoint.requests.map(({ path }) => path))).toEqual(new Set(['/push']));
   expect(first).toMatchObject({
     path: '/push',
     authorization: 'Bearer token-for-me',
