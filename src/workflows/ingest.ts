@@ -1,5 +1,5 @@
 import type { PollResult } from '../ingest/poll.ts';
-import { short } from './activities.ts';
+import { polling, short } from './activities.ts';
 import { canonicalTime } from './range.ts';
 import { tag } from './visibility.ts';
 
@@ -17,7 +17,7 @@ export interface IngestInput {
 export async function ingest(input: IngestInput): Promise<PollResult> {
   const nominalTime = canonicalTime(input.nominalTime);
   tag({ source: input.source, kind: 'ingest', stage: 'ingest' }, `Polls **${input.feed}** for ${nominalTime}`);
-  const result = await short.pollFeed({ ...input, nominalTime });
+  const result = await polling.pollFeed({ ...input, nominalTime });
   if (result.state === 'gap') await short.recordGap({ source: input.source, feed: input.feed, nominalTime, object: result.object });
   return result;
 }

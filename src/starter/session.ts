@@ -1,0 +1,21 @@
+import { Client, Connection } from '@temporalio/client';
+import { connectResources } from '../activities/connect.ts';
+import type { ActivityResources } from '../activities/index.ts';
+import { readEnvironment } from '../gcp/env.ts';
+import { temporalSettings } from '../temporal.ts';
+
+/** Runs work with a Temporal client, and closes its connection. */
+export async function withTemporal<T>(work: (client: Client) => Promise<T>): Promise<T> {
+  const { namespace, ...options } = temporalSettings();
+  const connection = await Connection.connect(options);
+  try {
+    return await work(new Client({ connection, namespace }));
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Runs work with every client that the environment names. */
+export async function withResources<T>(work: (resources: ActivityResources) => Promise<T>): Promise<T> {
+  return withTemporal(async (client) => work(await connectResources(readEnvironment(), client)));
+}
