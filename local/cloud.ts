@@ -169,7 +169,7 @@ async function startAll(started: Started, options: CloudOptions): Promise<Omit<C
   env.CUPEL_FUNCTION_ON_FINALIZE_URL = functions.onFinalizeUrl;
   await Promise.all([
     started.add(
-      startEventarc({ pubsub, topic: TOPICS.finalized, subscription: 'eventarc-on-finalize', functionUrl: functions.onFinalizeUrl, identityToken }),
+      startEventarc({ pubsub, topic: TOPICS.finalized, subscription: 'eventarc-on-finalize', functionUrl: functions.onFinalizeUrl, identityToken, atOnce: 32 }),
     ),
     started.add(startWorker(env, logDirectory)),
     prepareLedger(env),

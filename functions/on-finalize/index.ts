@@ -3,6 +3,7 @@ import type { CloudEvent } from '@google-cloud/functions-framework';
 import { cupelError } from '../../src/errors.ts';
 import { bigqueryClient, storageClient } from '../../src/gcp/clients.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
+import { EventBatcher } from '../../src/ingest/event-batcher.ts';
 import { registerArrival } from '../../src/ingest/register-arrival.ts';
 import type { ArrivalResources, FinalizedObject } from '../../src/ingest/register-arrival.ts';
 import { ContractCache } from '../../src/lakehouse/contract-cache.ts';
@@ -17,7 +18,8 @@ async function prepare(): Promise<ArrivalResources> {
   const environment = readEnvironment();
   const store = new ObjectStore(await storageClient(environment));
   const contracts = new ContractCache(store, environment.buckets.ops);
-  return { store, ledger: new Ledger(await bigqueryClient(environment)), contractOf: (source) => contracts.newest(source) };
+  const events = new EventBatcher(new Ledger(await bigqueryClient(environment)));
+  return { store, events, contractOf: (source) => contracts.newest(source) };
 }
 
 function readObject(event: CloudEvent<unknown>): FinalizedObject {

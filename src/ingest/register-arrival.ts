@@ -1,8 +1,8 @@
 import type { CompiledContract } from '../contracts/index.ts';
 import { arrivalEvent } from '../lakehouse/ledger/index.ts';
-import type { Ledger } from '../lakehouse/ledger/index.ts';
 import { parseBronzeName } from '../lakehouse/bronze/index.ts';
 import type { ObjectStore } from '../lakehouse/object-store.ts';
+import type { EventBatcher } from './event-batcher.ts';
 import { verifyObject } from './verify-object.ts';
 
 /** An object as an event names it. */
@@ -15,7 +15,7 @@ export interface FinalizedObject {
 /** What registering works with. */
 export interface ArrivalResources {
   store: ObjectStore;
-  ledger: Ledger;
+  events: EventBatcher;
   /** The newest published contract of a source; undefined where there is none. */
   contractOf(source: string): Promise<CompiledContract | undefined>;
 }
@@ -31,6 +31,6 @@ export async function registerArrival(resources: ArrivalResources, object: Final
   const contract = parsed && (await resources.contractOf(parsed.source));
   if (!contract) return false;
   const verified = await verifyObject(resources.store, object.bucket, object.name, contract);
-  await resources.ledger.append([arrivalEvent(contract.source, object, verified)]);
+  await resources.events.append(arrivalEvent(contract.source, object, verified));
   return true;
 }

@@ -2,11 +2,15 @@ import type { CompiledContract } from '../contracts/index.ts';
 import { contractUri, readContract } from './contract-store.ts';
 import type { ObjectStore } from './object-store.ts';
 
+/** How long the newest contract of a source counts as the newest. */
+const NEWEST_FOR_MS = 30_000;
+
 /** Published contracts by hash: they never change, so a process reads each once. */
 export class ContractCache {
   readonly #store: ObjectStore;
   readonly #opsBucket: string;
   readonly #byHash = new Map<string, Promise<CompiledContract>>();
+  readonly #newest = new Map<string, { contract: CompiledContract | undefined; readAt: number }>();
 
   constructor(store: ObjectStore, opsBucket: string) {
     this.#store = store;
@@ -24,7 +28,15 @@ export class ContractCache {
   }
 
   /** The contract of a source that was published last; undefined where there is none. */
-  async newest(source: string): Promise<CompiledContract | undefined> {
+  async newest(source: string, nowMs = Date.now()): Promise<CompiledContract | undefined> {
+    const held = this.#newest.get(source);
+    if (held?.contract && nowMs - held.readAt < NEWEST_FOR_MS) return held.contract;
+    const contract = await this.#findNewest(source);
+    this.#newest.set(source, { contract, readAt: nowMs });
+    return contract;
+  }
+
+  async #findNewest(source: string): Promise<CompiledContract | undefined> {
     let newest: { hash: string; updated: string } | undefined;
     for await (const object of this.#store.list(`gs://${this.#opsBucket}/contracts/${source}/`)) {
       const hash = /\/([0-9a-f]{64})\.json$/.exec(object.name)?.[1];
