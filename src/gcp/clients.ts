@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { BigQuery } from '@google-cloud/bigquery';
 import type { FlexTemplatesServiceClient, JobsV1Beta3Client, MessagesV1Beta3Client, MetricsV1Beta3Client } from '@google-cloud/dataflow';
 import type { v1 } from '@google-cloud/dataform';
@@ -8,8 +9,12 @@ import type { CupelEnvironment } from './env.ts';
 
 // Each client's package is loaded by the function that makes it: a process pays only for what it uses.
 
+/** Listeners that a download of the storage client hangs on one stream: one more than Node's default warns of a leak. */
+const STREAM_LISTENERS = 20;
+
 /** Client of Cloud Storage. */
 export async function storageClient(environment: CupelEnvironment): Promise<Storage> {
+  EventEmitter.defaultMaxListeners = Math.max(EventEmitter.defaultMaxListeners, STREAM_LISTENERS);
   const { Storage } = await import('@google-cloud/storage');
   const { storage } = environment.endpoints;
   return new Storage({ projectId: environment.project, ...(storage ? { apiEndpoint: storage } : {}) });

@@ -1,0 +1,48 @@
+"""Reads a Silver table with PyIceberg and prints it as an export: another reader, another language.
+
+Usage: read_silver.py CATALOG_URL STORAGE_URL [SNAPSHOT_ID]
+"""
+
+import json
+import sys
+from datetime import timezone
+from pathlib import Path
+
+from pyiceberg.catalog.rest import RestCatalog
+
+sys.path.insert(0, str(Path(__file__).parent))
+from expected import js_number  # noqa: E402
+
+
+def text(value):
+    if value is None:
+        return "null"
+    if hasattr(value, "astimezone"):
+        return json.dumps(value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    if isinstance(value, float):
+        return js_number(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def main():
+    catalog_url, storage_url = sys.argv[1:3]
+    catalog = RestCatalog(
+        "cupel",
+        uri=catalog_url,
+        warehouse="gs://cupel-silver",
+        **{
+            "gcs.service.host": storage_url,
+            "gcs.oauth2.token": "local",
+            "gcs.oauth2.token-expires-at": "4102444800000",
+        },
+    )
+    table = catalog.load_table("silver.earthquakes")
+    snapshot = int(sys.argv[3]) if len(sys.argv) > 3 else None
+    rows = table.scan(snapshot_id=snapshot).to_arrow().to_pylist()
+    shown = [name for name in (field.name for field in table.schema().fields) if not name.startswith("_") or name == "_first_version"]
+    for row in sorted((row for row in rows if not row["_deleted"]), key=lambda row: row["event_id"].encode()):
+        sys.stdout.write("{" + ",".join(f'"{name}":{text(row[name])}' for name in shown) + "}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Report } from '../../local/demo/report.ts';
+import { PROJECT, toolPath } from '../../scripts/tools.ts';
+import { somePolls, writePolls } from '../support/polls-folder.ts';
+
+const run = promisify(execFile);
+const TABLES = ['silver.earthquakes', 'gold.daily_seismicity', 'gold.revision_latency'];
+const python = (script: string) => path.join(PROJECT, 'test/python', script);
+
+let directory: string;
+let polls: number;
+let first: Report;
+let read: string;
+
+const inside = (name: string) => path.join(directory, name);
+
+/** Runs the demo as a person does, and returns its report. */
+async function demo(name: string, ...more: string[]): Promise<Report> {
+  const args = ['--feed', inside('polls'), '--state', inside('state'), '--report', inside(`${name}.json`), '--export', inside(name), ...more];
+  const child = spawn(process.execPath, [path.join(PROJECT, 'local/demo/main.ts'), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  if (code !== 0) throw new Error(`the demo ended with ${String(code)}\n${errors}`);
+  return JSON.parse(await readFile(inside(`${name}.json`), 'utf8')) as Report;
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), 'cupel-system-'));
+  const chosen = await somePolls();
+  console.log(`the demo runs on ${chosen.polls.length} ${chosen.kind}`);
+  polls = chosen.polls.length;
+  await writePolls(inside('polls'), chosen.polls);
+  await run('python3', [python('expected.py'), inside('polls'), inside('expected')]);
+  first = await demo('first', '--keep');
+  try {
+    const { stdout } = await run(toolPath('pyicebergPython'), [python('read_silver.py'), first.urls.catalog, first.urls.storage], { maxBuffer: 1 << 28 });
+    read = stdout;
+  } finally {
+    await run(process.execPath, [path.join(PROJECT, 'local/cli.ts'), 'down', '--state', inside('state')]);
+  }
+}, 110_000);
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+test.each(TABLES)('%s is what plain Python computes from the raw polls, byte for byte', async (table) => {
+  const [found, expected] = await Promise.all(['first', 'expected'].map((folder) => readFile(inside(`${folder}/${table}.ndjson`), 'utf8')));
+  expect(found).toBe(expected);
+});
+
+test('PyIceberg reads the same Silver', async () => {
+  expect(read).toBe(await readFile(inside('first/silver.earthquakes.ndjson'), 'utf8'));
+});
+
+test('the report tells what is there, and the digest is that of the export', async () => {
+  const bytes = await readFile(inside('first/silver.earthquakes.ndjson'));
+  const silver = first.silver.earthquakes;
+  expect(silver?.digest).toBe(createHash('sha256').update(bytes).digest('hex'));
+  expect(silver?.rows).toBe(bytes.toString('utf8').trimEnd().split('\n').length);
+  expect(first.bronze).toEqual({ objects: polls, alreadyLanded: 0 });
+  expect(first.quarantine).toEqual({ records: 0 });
+  expect(Object.keys(first.stages)).toEqual(['startup', 'ingest', 'validate', 'process', 'materialize']);
+});
+
+test('a second run polls everything again, lands nothing and commits nothing', async () => {
+  const second = await demo('second');
+  expect(second.bronze).toEqual({ objects: polls, alreadyLanded: polls });
+  expect(second.silver).toEqual(first.silver);
+  for (const table of TABLES) {
+    expect(await readFile(inside(`second/${table}.ndjson`), 'utf8')).toBe(await readFile(inside(`first/${table}.ndjson`), 'utf8'));
+  }
+}, 110_000);
