@@ -96,7 +96,10 @@ export class PublishManifest {
   }
 
   async process({ value }: { value: Iterable<string> }): Promise<void> {
-    await publishManifest(this.parameters, [...value].map((part) => JSON.parse(part) as ManifestPart));
+    await publishManifest(
+      this.parameters,
+      [...value].map((part) => JSON.parse(part) as ManifestPart),
+    );
   }
 }
 

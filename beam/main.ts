@@ -14,7 +14,8 @@ function parameters(): { chunk: string; contract: string; runner: string } {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({ options: { chunk: text, contract: text, runner: { ...text, default: 'direct' } } });
   const { chunk, contract, runner = 'direct' } = values;
-  if (!chunk || !contract) throw cupelError('CUP_REQUEST_INVALID', { expected: '--chunk and --contract, both gs:// URIs' });
+  if (!chunk || !contract)
+    throw cupelError('CUP_REQUEST_INVALID', { expected: '--chunk and --contract, both gs:// URIs' });
   if (runner !== 'direct') throw cupelError('CUP_REQUEST_INVALID', { expected: '--runner=direct', found: runner });
   return { chunk, contract, runner };
 }

@@ -17,7 +17,11 @@ function step<In, Out>(name: string, input: PCollection<In>, doFn: object): PCol
 export function kappa(parameters: JobParameters): (objects: PCollection<string>) => PCollection<unknown> {
   return beam.withName('kappa', (objects: PCollection<string>) => {
     const blocks = step<string, KeyedText>('parseBlocks', objects, new ParseBlocks(parameters));
-    const parts = step<unknown, KeyedText>('mergeBlocks', groupTexts('groupBlocks', blocks), new MergeBlocks(parameters));
+    const parts = step<unknown, KeyedText>(
+      'mergeBlocks',
+      groupTexts('groupBlocks', blocks),
+      new MergeBlocks(parameters),
+    );
     return step('publishManifest', groupTexts('groupParts', parts), new PublishManifest(parameters));
   });
 }

@@ -35,7 +35,9 @@ export function groupTexts(
   return coded.apply(beam.withName(name, groupByKey<string, string>()));
 }
 
-const Long = require(require.resolve('long', { paths: [require.resolve('apache-beam')] })) as { fromValue(text: string): unknown };
+const Long = require(require.resolve('long', { paths: [require.resolve('apache-beam')] })) as {
+  fromValue(text: string): unknown;
+};
 
 /** Least timestamp of Beam, in milliseconds: that of a bounded element. */
 const MIN_TIMESTAMP = Long.fromValue('-9223372036854775');

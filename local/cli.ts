@@ -17,7 +17,8 @@ function print(options: Options, value: unknown, lines: string[]): void {
   process.stdout.write(options.json ? `${JSON.stringify(value)}\n` : lines.map((line) => `${line}\n`).join(''));
 }
 
-const urlLines = ({ urls }: Pick<CloudFile, 'urls'>): string[] => Object.entries(urls).map(([name, url]) => `${name.padEnd(12)} ${url}`);
+const urlLines = ({ urls }: Pick<CloudFile, 'urls'>): string[] =>
+  Object.entries(urls).map(([name, url]) => `${name.padEnd(12)} ${url}`);
 
 async function up(options: Options): Promise<void> {
   await ensureTools(DEMO_TOOLS);
@@ -30,13 +31,21 @@ async function up(options: Options): Promise<void> {
   ];
   const cloud = await launchCloud(state, pinned);
   cloud.keep();
-  print(options, cloud.urls, [...urlLines(cloud), '', 'Next: eval "$(npx cupel local env)"; end it with: npx cupel local down']);
+  print(options, cloud.urls, [
+    ...urlLines(cloud),
+    '',
+    'Next: eval "$(npx cupel local env)"; end it with: npx cupel local down',
+  ]);
 }
 
 async function status(options: Options): Promise<void> {
   const running = await runningCloud(path.resolve(options.state));
   if (!running) process.exitCode = 1;
-  print(options, running ? { up: true, ...running } : { up: false }, running ? [`up (process ${running.pid})`, ...urlLines(running)] : ['down']);
+  print(
+    options,
+    running ? { up: true, ...running } : { up: false },
+    running ? [`up (process ${running.pid})`, ...urlLines(running)] : ['down'],
+  );
 }
 
 async function down(options: Options): Promise<void> {
@@ -49,10 +58,16 @@ async function env(options: Options): Promise<void> {
   const running = await runningCloud(path.resolve(options.state));
   if (!running) throw new Error(`no cloud runs on ${options.state}: cupel local up`);
   const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
-  print(options, running.env, Object.entries(running.env).map(([name, value]) => `export ${name}=${quote(value)}`));
+  print(
+    options,
+    running.env,
+    Object.entries(running.env).map(([name, value]) => `export ${name}=${quote(value)}`),
+  );
 }
 
-const program = new Command('cupel local').description('The laptop-size cloud: every service on the loopback interface');
+const program = new Command('cupel local').description(
+  'The laptop-size cloud: every service on the loopback interface',
+);
 const verbs: [string, string, (options: Options) => Promise<void>][] = [
   ['up', 'start it; it runs on until it is taken down', up],
   ['status', 'say whether it is up, and where; exit code 1 when it is down', status],
@@ -60,11 +75,21 @@ const verbs: [string, string, (options: Options) => Promise<void>][] = [
   ['env', 'print the variables that make every command use it, for eval', env],
 ];
 for (const [name, description, action] of verbs) {
-  const command = program.command(name).description(description).option('--state <dir>', 'where its data is', STATE).option('--json', 'answer with JSON');
-  if (name === 'up') command.option('--ui-port <port>', "port of Temporal's Web UI; default: a free one").option('--temporal-port <port>', 'port of Temporal; default: a free one');
+  const command = program
+    .command(name)
+    .description(description)
+    .option('--state <dir>', 'where its data is', STATE)
+    .option('--json', 'answer with JSON');
+  if (name === 'up')
+    command
+      .option('--ui-port <port>', "port of Temporal's Web UI; default: a free one")
+      .option('--temporal-port <port>', 'port of Temporal; default: a free one');
   command.action((options: Options) => action(options));
 }
-program.addHelpText('after', '\nExamples:\n  $ cupel local up --ui-port 8233\n  $ eval "$(cupel local env)"\n  $ cupel local down');
+program.addHelpText(
+  'after',
+  '\nExamples:\n  $ cupel local up --ui-port 8233\n  $ eval "$(cupel local env)"\n  $ cupel local down',
+);
 
 try {
   await program.parseAsync();

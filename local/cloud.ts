@@ -76,7 +76,9 @@ function common(options: CloudOptions): Record<string, string> {
     CUPEL_CONTRACTS_DIR: options.contractsDirectory ?? path.join(PROJECT, 'sources'),
     CUPEL_POLL_INTERVAL_MS: '100',
     TEMPORAL_NAMESPACE: NAMESPACE,
-    ...(options.httpEndpoints ? { CUPEL_HTTP_ENDPOINTS: options.httpEndpoints, CUPEL_ALLOW_PRIVATE_ADDRESSES: '1' } : {}),
+    ...(options.httpEndpoints
+      ? { CUPEL_HTTP_ENDPOINTS: options.httpEndpoints, CUPEL_ALLOW_PRIVATE_ADDRESSES: '1' }
+      : {}),
   };
 }
 
@@ -103,7 +105,14 @@ async function startAll(started: Started, options: CloudOptions): Promise<Omit<C
   await mkdir(logDirectory, { recursive: true });
   const bundling = workflowBundle();
   bundling.catch(() => undefined); // startWorker awaits it
-  const temporalStarting = started.add(startTemporal({ ...folders, namespace: NAMESPACE, ...portOf(ports.temporal), ...(ports.temporalUi ? { uiPort: ports.temporalUi } : {}) }));
+  const temporalStarting = started.add(
+    startTemporal({
+      ...folders,
+      namespace: NAMESPACE,
+      ...portOf(ports.temporal),
+      ...(ports.temporalUi ? { uiPort: ports.temporalUi } : {}),
+    }),
+  );
   temporalStarting.catch(() => undefined);
   const metadata = await started.add(startMetadata({ projectId: PROJECT_ID }));
   const { identityToken } = metadata;
@@ -116,7 +125,9 @@ async function startAll(started: Started, options: CloudOptions): Promise<Omit<C
   };
   // Functions and our own clients run in this process and read its environment, as they do in the cloud.
   Object.assign(process.env, env);
-  const storageServer = await started.add(startStorage({ ...folders, pubsubEndpoint: pubsubServer.endpoint, ...portOf(ports.storage) }));
+  const storageServer = await started.add(
+    startStorage({ ...folders, pubsubEndpoint: pubsubServer.endpoint, ...portOf(ports.storage) }),
+  );
   env.CUPEL_STORAGE_ENDPOINT = storageServer.url;
   const storage = new Storage({ projectId: PROJECT_ID, apiEndpoint: storageServer.url });
   const pubsub = new PubSub({ projectId: PROJECT_ID });
@@ -124,7 +135,13 @@ async function startAll(started: Started, options: CloudOptions): Promise<Omit<C
   await provision(storage, pubsub);
   const store = new ObjectStore(storage);
 
-  const catalogOptions = { ...folders, warehouse: WAREHOUSE, projectId: PROJECT_ID, storageUrl: storageServer.url, ...portOf(ports.catalog) };
+  const catalogOptions = {
+    ...folders,
+    warehouse: WAREHOUSE,
+    projectId: PROJECT_ID,
+    storageUrl: storageServer.url,
+    ...portOf(ports.catalog),
+  };
   const startWarehouse = async () => {
     const catalog = await started.add(startCatalog(catalogOptions));
     return catalog;
@@ -144,14 +161,23 @@ async function startAll(started: Started, options: CloudOptions): Promise<Omit<C
   env.CUPEL_BIGQUERY_ENDPOINT = bigquery.url;
   const workDirectory = path.join(stateDirectory, 'dataform');
   const dataform = await started.add(
-    startDataform({ projectDirectory: path.join(PROJECT, 'dataform'), workDirectory, projectId: PROJECT_ID, location: REGION, bigqueryUrl: bigquery.url }),
+    startDataform({
+      projectDirectory: path.join(PROJECT, 'dataform'),
+      workDirectory,
+      projectId: PROJECT_ID,
+      location: REGION,
+      bigqueryUrl: bigquery.url,
+    }),
   );
   const dataflow = await started.add(
     startDataflow({
       readTemplate: async (uri) => (await store.read(uri)).toString('utf8'),
       commandFor: (_image, parameters) => ({
         command: process.execPath,
-        args: [path.join(PROJECT, 'beam/main.ts'), ...Object.entries(parameters).map(([name, value]) => `--${name}=${value}`)],
+        args: [
+          path.join(PROJECT, 'beam/main.ts'),
+          ...Object.entries(parameters).map(([name, value]) => `--${name}=${value}`),
+        ],
         env,
       }),
       logDirectory,
@@ -169,12 +195,24 @@ async function startAll(started: Started, options: CloudOptions): Promise<Omit<C
   env.CUPEL_FUNCTION_ON_FINALIZE_URL = functions.onFinalizeUrl;
   await Promise.all([
     started.add(
-      startEventarc({ pubsub, topic: TOPICS.finalized, subscription: 'eventarc-on-finalize', functionUrl: functions.onFinalizeUrl, identityToken, atOnce: 32 }),
+      startEventarc({
+        pubsub,
+        topic: TOPICS.finalized,
+        subscription: 'eventarc-on-finalize',
+        functionUrl: functions.onFinalizeUrl,
+        identityToken,
+        atOnce: 32,
+      }),
     ),
     started.add(startWorker(env, logDirectory)),
     prepareLedger(env),
   ]);
-  const urls = { temporal: temporal.uiUrl, storage: storageServer.url, catalog: catalogPort.url, warehouse: bigquery.url };
+  const urls = {
+    temporal: temporal.uiUrl,
+    storage: storageServer.url,
+    catalog: catalogPort.url,
+    warehouse: bigquery.url,
+  };
   return { env, urls };
 }
 

@@ -9,7 +9,10 @@ export interface Faults {
 
 /** Faults and the handler wrapper that makes them happen. */
 export interface FaultInjector extends Faults {
-  wrap<Request, Response>(method: string, handle: (request: Request) => Response | Promise<Response>): (request: Request) => Promise<Response>;
+  wrap<Request, Response>(
+    method: string,
+    handle: (request: Request) => Response | Promise<Response>,
+  ): (request: Request) => Promise<Response>;
 }
 
 /** Makes an injector without faults. */

@@ -31,7 +31,9 @@ export function serviceOf(loaded: Package, name: string): grpc.ServiceDefinition
 }
 
 /** Wraps a handler of one request: what it throws becomes the gRPC status, INTERNAL where it has none. */
-export function unary<Request, Response>(handle: (request: Request) => Response | Promise<Response>): grpc.handleUnaryCall<Request, Response> {
+export function unary<Request, Response>(
+  handle: (request: Request) => Response | Promise<Response>,
+): grpc.handleUnaryCall<Request, Response> {
   return (call, callback) => {
     Promise.resolve()
       .then(() => handle(call.request))
@@ -39,7 +41,10 @@ export function unary<Request, Response>(handle: (request: Request) => Response 
         (response) => callback(null, response),
         (error: unknown) => {
           const known = error instanceof GrpcError;
-          callback({ code: known ? error.code : grpc.status.INTERNAL, details: known ? error.details : String((error as Error).stack) });
+          callback({
+            code: known ? error.code : grpc.status.INTERNAL,
+            details: known ? error.details : String((error as Error).stack),
+          });
         },
       );
   };
@@ -56,7 +61,10 @@ export async function serveGrpc(
   services: { definition: grpc.ServiceDefinition; handlers: grpc.UntypedServiceImplementation }[],
   port: number,
 ): Promise<LocalGrpcServer> {
-  const server = new grpc.Server({ 'grpc.max_receive_message_length': 64 << 20, 'grpc.max_send_message_length': 64 << 20 });
+  const server = new grpc.Server({
+    'grpc.max_receive_message_length': 64 << 20,
+    'grpc.max_send_message_length': 64 << 20,
+  });
   for (const { definition, handlers } of services) server.addService(definition, handlers);
   const bound = await new Promise<number>((resolve, reject) => {
     const credentials = grpc.ServerCredentials.createInsecure();

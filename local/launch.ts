@@ -46,12 +46,18 @@ const START_TIMEOUT_MS = 180_000;
  */
 export async function launchCloud(stateDirectory: string, args: string[] = []): Promise<LaunchedCloud> {
   const running = await runningCloud(stateDirectory);
-  if (running) throw new Error(`a cloud runs on ${stateDirectory} already (process ${running.pid}): cupel local down --state ${stateDirectory}`);
+  if (running)
+    throw new Error(
+      `a cloud runs on ${stateDirectory} already (process ${running.pid}): cupel local down --state ${stateDirectory}`,
+    );
   const logFile = path.join(stateDirectory, 'logs', 'cloud.log');
   await mkdir(path.dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');
   const serve = path.join(import.meta.dirname, 'serve.ts');
-  const child = spawn(process.execPath, [serve, '--state', stateDirectory, ...args], { detached: true, stdio: ['pipe', log, log] });
+  const child = spawn(process.execPath, [serve, '--state', stateDirectory, ...args], {
+    detached: true,
+    stdio: ['pipe', log, log],
+  });
   closeSync(log);
   let ended = false;
   child.once('exit', () => (ended = true));
@@ -61,7 +67,9 @@ export async function launchCloud(stateDirectory: string, args: string[] = []): 
     if (found?.pid === child.pid) break;
     if (ended || Date.now() > deadline) {
       child.kill('SIGTERM');
-      throw new Error(`the cloud did not start; see ${logFile}\n${readFileSync(logFile, 'utf8').split('\n').slice(-20).join('\n')}`);
+      throw new Error(
+        `the cloud did not start; see ${logFile}\n${readFileSync(logFile, 'utf8').split('\n').slice(-20).join('\n')}`,
+      );
     }
     await delay(50);
   }

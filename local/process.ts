@@ -88,7 +88,12 @@ export async function spawnServer(server: ServerCommand): Promise<ServerProcess>
   mkdirSync(path.dirname(server.logFile), { recursive: true });
   const log = openSync(server.logFile, 'a');
   const env = { ...process.env, ...server.env };
-  const child = spawn(server.command, server.args, { cwd: server.cwd, env, detached: true, stdio: ['ignore', log, log] });
+  const child = spawn(server.command, server.args, {
+    cwd: server.cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
   closeSync(log);
   let failure: Error | undefined;
   child.once('error', (error) => (failure = error));

@@ -41,7 +41,16 @@ function port(text: string | undefined): number | undefined {
 async function serve(): Promise<void> {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
-    options: { state: text, contracts: text, 'http-endpoints': text, 'temporal-port': text, 'ui-port': text, 'storage-port': text, 'catalog-port': text, 'warehouse-port': text },
+    options: {
+      state: text,
+      contracts: text,
+      'http-endpoints': text,
+      'temporal-port': text,
+      'ui-port': text,
+      'storage-port': text,
+      'catalog-port': text,
+      'warehouse-port': text,
+    },
   });
   const stateDirectory = path.resolve(values.state ?? '.cupel');
   await mkdir(stateDirectory, { recursive: true });
@@ -53,7 +62,10 @@ async function serve(): Promise<void> {
     catalog: port(values['catalog-port']),
     warehouse: port(values['warehouse-port']),
   };
-  const ports = Object.fromEntries(Object.entries(pinned).filter(([, value]) => value !== undefined)) as Record<string, number>;
+  const ports = Object.fromEntries(Object.entries(pinned).filter(([, value]) => value !== undefined)) as Record<
+    string,
+    number
+  >;
   const cloud = await startCloud({
     stateDirectory,
     ports,

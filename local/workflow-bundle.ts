@@ -20,7 +20,10 @@ export async function workflowBundle(): Promise<string> {
   const file = path.join(directory, await bundleName());
   if (await stat(file).catch(() => undefined)) return file;
   await mkdir(directory, { recursive: true });
-  const { code } = await bundleWorkflowCode({ workflowsPath: path.join(WORKFLOWS, 'index.ts'), logger: new DefaultLogger('ERROR') });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: path.join(WORKFLOWS, 'index.ts'),
+    logger: new DefaultLogger('ERROR'),
+  });
   // Another process may make the same one: the name appears whole or not at all.
   const part = `${file}.${process.pid}`;
   await writeFile(part, code);

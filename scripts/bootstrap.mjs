@@ -62,7 +62,10 @@ function installPackages() {
     const started = Date.now();
     process.stderr.write('setup: npm packages (package-lock.json) ...\n');
     const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    const run = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+    const run = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     if (run.error) fail('npm is missing: install Node.js 20 or newer with npm');
     if (run.status !== 0) fail('npm ci failed: see the lines above; is a package registry reachable?');
     writeFileSync(stamp, lockHash());
@@ -77,10 +80,13 @@ function runtime() {
   if (major === RUNTIME_NODE[0] && minor >= RUNTIME_NODE[1]) return process.execPath;
   const bundled = path.join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
   if (existsSync(bundled)) return bundled;
-  return fail(`Node ${RUNTIME_NODE.join('.')} or newer of major 24 is needed on ${process.platform}-${process.arch}: put it first on PATH`);
+  return fail(
+    `Node ${RUNTIME_NODE.join('.')} or newer of major 24 is needed on ${process.platform}-${process.arch}: put it first on PATH`,
+  );
 }
 
-if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) fail(`Node ${OLDEST_NODE} or newer is needed, this is ${process.version}`);
+if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE)
+  fail(`Node ${OLDEST_NODE} or newer is needed, this is ${process.version}`);
 const [file, ...args] = process.argv.slice(2);
 if (!file) fail('usage: node scripts/bootstrap.mjs FILE [arguments]');
 if (!installed()) installPackages();

@@ -45,7 +45,9 @@ function readReport(file: string): Outcome {
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
   const tests = report.testResults.flatMap((suite) => suite.assertionResults);
   // A file that does not load has no tests to fail: it counts as one.
-  const broken = report.testResults.filter((suite) => suite.status === 'failed' && !suite.assertionResults.some((t) => t.status === 'failed'));
+  const broken = report.testResults.filter(
+    (suite) => suite.status === 'failed' && !suite.assertionResults.some((t) => t.status === 'failed'),
+  );
   return {
     passed: tests.filter((test) => test.status === 'passed').length,
     failed: tests.filter((test) => test.status === 'failed').length + broken.length,
@@ -55,7 +57,15 @@ function readReport(file: string): Outcome {
 
 function runVitest(kind: Kind, report: string): Promise<number> {
   const vitest = path.join(PROJECT, 'node_modules/vitest/vitest.mjs');
-  const args = [vitest, 'run', '--dir', `test/${kind.name}`, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const args = [
+    vitest,
+    'run',
+    '--dir',
+    `test/${kind.name}`,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
   args.push(`--maxWorkers=${kind.workers}`);
   const child = spawn(process.execPath, args, { cwd: PROJECT, stdio: ['ignore', 'inherit', 'inherit'] });
   const stop = () => child.kill('SIGTERM');
@@ -70,7 +80,9 @@ function runVitest(kind: Kind, report: string): Promise<number> {
 
 function hasTests(kind: Kind): boolean {
   const folder = path.join(PROJECT, 'test', kind.name);
-  return existsSync(folder) && readdirSync(folder, { recursive: true }).some((file) => String(file).endsWith('.test.ts'));
+  return (
+    existsSync(folder) && readdirSync(folder, { recursive: true }).some((file) => String(file).endsWith('.test.ts'))
+  );
 }
 
 async function runKind(kind: Kind, scratch: string): Promise<Outcome> {
@@ -83,13 +95,16 @@ async function runKind(kind: Kind, scratch: string): Promise<Outcome> {
   const outcome = readReport(report);
   if (code !== 0 && outcome.failed === 0) outcome.failed = 1; // an error outside any test
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  console.log(`${kind.name}: ${outcome.passed} passed, ${outcome.failed} failed, ${seconds} s (budget ${kind.budget} s)`);
+  console.log(
+    `${kind.name}: ${outcome.passed} passed, ${outcome.failed} failed, ${seconds} s (budget ${kind.budget} s)`,
+  );
   return outcome;
 }
 
 async function main(asked: string[]): Promise<void> {
   const unknown = asked.filter((name) => !KINDS.some((kind) => kind.name === name));
-  if (unknown.length) throw new Error(`unknown kind ${unknown.join(', ')}: expected ${KINDS.map((k) => k.name).join(', ')}`);
+  if (unknown.length)
+    throw new Error(`unknown kind ${unknown.join(', ')}: expected ${KINDS.map((k) => k.name).join(', ')}`);
   const kinds = asked.length ? KINDS.filter((kind) => asked.includes(kind.name)) : KINDS;
   const scratch = mkdtempSync(path.join(tmpdir(), 'cupel-test-'));
   try {

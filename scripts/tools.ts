@@ -38,7 +38,14 @@ const PYTHON: [string, string] = ['python3', 'Python 3.11: https://www.python.or
 const JAVA: [string, string] = ['javac', 'a JDK 17: https://adoptium.net'];
 const MAVEN: [string, string] = ['mvn', 'Apache Maven 3: https://maven.apache.org'];
 
-function goTool(title: string, version: string, folder: string, target: string, binary: string, override: string): Tool {
+function goTool(
+  title: string,
+  version: string,
+  folder: string,
+  target: string,
+  binary: string,
+  override: string,
+): Tool {
   return {
     title,
     version,
@@ -90,7 +97,15 @@ function mavenTool(title: string, version: string, { pins, result, override, fin
       mkdirSync(directory, { recursive: true });
       cpSync(path.join(PROJECT, pins[0]), path.join(directory, 'pom.xml'));
       const out = `-DoutputDirectory=${path.join(directory, 'lib')}`;
-      await run('mvn', ['-q', '-B', '-f', path.join(directory, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime', out]);
+      await run('mvn', [
+        '-q',
+        '-B',
+        '-f',
+        path.join(directory, 'pom.xml'),
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        out,
+      ]);
       await finish(directory, run);
     },
   };
@@ -197,7 +212,9 @@ function ready(name: ToolName): boolean {
 
 function missingCommands(names: ToolName[]): string[] {
   const needs = new Map(names.flatMap((name) => TOOLS[name].needs));
-  return [...needs].filter(([command]) => spawnSync('sh', ['-c', `command -v ${command}`]).status !== 0).map(([, hint]) => hint);
+  return [...needs]
+    .filter(([command]) => spawnSync('sh', ['-c', `command -v ${command}`]).status !== 0)
+    .map(([, hint]) => hint);
 }
 
 function alive(pid: number): boolean {
@@ -236,7 +253,9 @@ function runner(log: string): Run {
       const child = spawn(command, args, { cwd: options.cwd, env, stdio: ['ignore', out, out] });
       closeSync(out);
       child.on('error', reject);
-      child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${command} ended with ${code}: see ${log}`))));
+      child.on('exit', (code) =>
+        code === 0 ? resolve() : reject(new Error(`${command} ended with ${code}: see ${log}`)),
+      );
     });
 }
 
@@ -261,11 +280,16 @@ async function install(name: ToolName, say: (line: string) => void): Promise<voi
  *
  * @throws Error naming in one line each command that is missing and where to get it, or the log of an install that failed.
  */
-export async function ensureTools(names: ToolName[] = ALL_TOOLS, say = (line: string) => console.error(line)): Promise<void> {
+export async function ensureTools(
+  names: ToolName[] = ALL_TOOLS,
+  say = (line: string) => console.error(line),
+): Promise<void> {
   const wanted = names.filter((name) => !ready(name));
   const missing = missingCommands(wanted);
   if (missing.length) throw new Error(`missing: ${missing.join('; ')}`);
   const results = await Promise.allSettled(wanted.map((name) => install(name, say)));
-  const failed = results.flatMap((result) => (result.status === 'rejected' ? [String((result.reason as Error).message)] : []));
+  const failed = results.flatMap((result) =>
+    result.status === 'rejected' ? [String((result.reason as Error).message)] : [],
+  );
   if (failed.length) throw new Error(failed.join('\n'));
 }

@@ -10,11 +10,17 @@ import { TASK_QUEUE } from './workflows/ids.ts';
 
 // Wiring only. `CUPEL_WORKFLOW_BUNDLE`: a bundle made beforehand (`cupel temporal bundle`), so that a start takes no webpack.
 
-Runtime.install({ logger: new DefaultLogger(process.env.CUPEL_LOG_LEVEL === 'DEBUG' ? 'DEBUG' : 'INFO'), shutdownSignals: ['SIGINT', 'SIGTERM'] });
+Runtime.install({
+  logger: new DefaultLogger(process.env.CUPEL_LOG_LEVEL === 'DEBUG' ? 'DEBUG' : 'INFO'),
+  shutdownSignals: ['SIGINT', 'SIGTERM'],
+});
 
 const settings = temporalSettings();
 const { namespace, ...connectionOptions } = settings;
-const [connection, clientConnection] = await Promise.all([NativeConnection.connect(connectionOptions), Connection.connect(connectionOptions)]);
+const [connection, clientConnection] = await Promise.all([
+  NativeConnection.connect(connectionOptions),
+  Connection.connect(connectionOptions),
+]);
 const client = new Client({ connection: clientConnection, namespace });
 const resources = await connectResources(readEnvironment(), client);
 const bundle = process.env.CUPEL_WORKFLOW_BUNDLE;
@@ -22,7 +28,9 @@ const worker = await Worker.create({
   connection,
   namespace,
   taskQueue: TASK_QUEUE,
-  ...(bundle ? { workflowBundle: { codePath: bundle } } : { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) }),
+  ...(bundle
+    ? { workflowBundle: { codePath: bundle } }
+    : { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) }),
   activities: createActivities(resources),
   interceptors: { activity: [() => ({ inbound: new CodedFailures() })] },
   shutdownGraceTime: '10s',

@@ -43,7 +43,7 @@ class RunKappa(beam.DoFn):
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--chunk", required=True)
     parser.add_argument("--contract", required=True)
     # Given twice: by Dataflow (DataflowRunner, of this pipeline) and as a parameter of the template (of the Node job).

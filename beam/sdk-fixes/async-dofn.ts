@@ -47,19 +47,31 @@ function operatorPrototype(operators: Operators): Operator {
   const doFn = { urn: SERIALIZED_JS_DOFN_INFO, payload: serializeFn({ doFn: {}, context: undefined }) };
   const payload = ParDoPayload.toBinary(ParDoPayload.create({ doFn }));
   const transform = { spec: { urn: parDo.urn, payload }, inputs: { in: 'a' }, outputs: { out: 'b' } };
-  const descriptor = { transforms: { any: transform }, pcollections: { a: {}, b: {} }, coders: {}, windowingStrategies: {} };
+  const descriptor = {
+    transforms: { any: transform },
+    pcollections: { a: {}, b: {} },
+    coders: {},
+    windowingStrategies: {},
+  };
   const operator = operators.createOperator('any', { descriptor, getReceiver: () => ({}), pipelineContext: {} });
   const prototype = Object.getPrototypeOf(operator) as Operator;
-  if (prototype.constructor.name !== 'GenericParDoOperator') throw new Error('apache-beam changed: async-dofn.ts does not fit it');
+  if (prototype.constructor.name !== 'GenericParDoOperator')
+    throw new Error('apache-beam changed: async-dofn.ts does not fit it');
   return prototype;
 }
 
-const isPromise = (value: unknown): value is Promise<Output> => typeof (value as { then?: unknown } | undefined)?.then === 'function';
+const isPromise = (value: unknown): value is Promise<Output> =>
+  typeof (value as { then?: unknown } | undefined)?.then === 'function';
 const isAsync = (value: unknown): value is AsyncIterable<unknown> =>
   typeof (value as Record<symbol, unknown> | undefined)?.[Symbol.asyncIterator] === 'function';
 
 /** Replaces a method of a DoFn for one call of the SDK's own code. */
-async function withMethod(operator: Operator, method: 'startBundle', replacement: (context: unknown) => void, call: () => Promise<void>): Promise<void> {
+async function withMethod(
+  operator: Operator,
+  method: 'startBundle',
+  replacement: (context: unknown) => void,
+  call: () => Promise<void>,
+): Promise<void> {
   const original = operator.doFn;
   operator.doFn = Object.create(original, { [method]: { value: original[method] && replacement } }) as DoFn;
   try {
@@ -81,14 +93,20 @@ export function installAsyncDoFns(): void {
   prototype.startBundle = async function (this: Operator) {
     const { doFn } = this;
     let pending: unknown;
-    await withMethod(this, 'startBundle', (context) => (pending = doFn.startBundle?.(context)), () => startBundle.call(this));
+    await withMethod(
+      this,
+      'startBundle',
+      (context) => (pending = doFn.startBundle?.(context)),
+      () => startBundle.call(this),
+    );
     await pending;
   };
 
   prototype.process = function (this: Operator, element: WindowedValue) {
     const updated = this.paramProvider.setCurrentValue(element);
     // Side inputs and several windows keep the SDK's own path.
-    if (updated !== operators.NonPromise || (this.augmentedContext && element.windows.length !== 1)) return processSync.call(this, element);
+    if (updated !== operators.NonPromise || (this.augmentedContext && element.windows.length !== 1))
+      return processSync.call(this, element);
     const output = this.doFn.process(element.value, this.augmentedContext);
     if (!output) return operators.NonPromise;
     if (isPromise(output) || isAsync(output)) return emitAll(this, element, output);
@@ -109,7 +127,11 @@ function emit(operator: Operator, { windows, pane, timestamp }: WindowedValue, v
   return operator.receiver.receive({ value, windows, pane, timestamp });
 }
 
-async function emitAll(operator: Operator, element: WindowedValue, output: Promise<Output> | AsyncIterable<unknown>): Promise<void> {
+async function emitAll(
+  operator: Operator,
+  element: WindowedValue,
+  output: Promise<Output> | AsyncIterable<unknown>,
+): Promise<void> {
   const values = isPromise(output) ? await output : output;
   if (!values) return;
   for await (const value of values) await emit(operator, element, value);

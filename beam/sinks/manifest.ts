@@ -18,7 +18,8 @@ function total(all: ParseCounts[]): ParseCounts {
     sum.recordsIn += counts.recordsIn;
     sum.quarantined += counts.quarantined;
     addInto(sum.quarantine, counts.quarantine);
-    for (const [partition, of] of Object.entries(counts.byPartition)) addInto((sum.byPartition[partition] ??= { recordsIn: 0, quarantined: 0 }), of);
+    for (const [partition, of] of Object.entries(counts.byPartition))
+      addInto((sum.byPartition[partition] ??= { recordsIn: 0, quarantined: 0 }), of);
   }
   return sum;
 }
@@ -70,15 +71,27 @@ export async function publishManifest(parameters: JobParameters, parts: Manifest
   const environment = readEnvironment();
   const store = new ObjectStore(await storageClient(environment));
   const deltas = new DeltaStore(store, environment.buckets.ops);
-  const [contract, chunk] = await Promise.all([readContract(store, parameters.contract), deltas.readChunk(parameters.chunk)]);
+  const [contract, chunk] = await Promise.all([
+    readContract(store, parameters.contract),
+    deltas.readChunk(parameters.chunk),
+  ]);
   const counts = total(parts.flatMap((part) => ('counts' in part ? [part.counts] : [])));
-  const manifest = toManifest(chunk, parts.flatMap((part) => ('file' in part ? [part.file] : [])), counts);
+  const manifest = toManifest(
+    chunk,
+    parts.flatMap((part) => ('file' in part ? [part.file] : [])),
+    counts,
+  );
   report('records_in', manifest.recordsIn);
   report('quarantined', manifest.quarantined);
   report('rows', manifest.rows);
   const share = manifest.recordsIn ? manifest.quarantined / manifest.recordsIn : 0;
   if (share > contract.quarantine.maxShare) {
-    throw cupelError('CUP_QUARANTINE_CAP', { batch: chunk.batchId, refused: manifest.quarantined, of: manifest.recordsIn, allowed: contract.quarantine.maxShare });
+    throw cupelError('CUP_QUARANTINE_CAP', {
+      batch: chunk.batchId,
+      refused: manifest.quarantined,
+      of: manifest.recordsIn,
+      allowed: contract.quarantine.maxShare,
+    });
   }
   await deltas.writeManifest(manifest);
   await removeStaged(store, parameters.stage);

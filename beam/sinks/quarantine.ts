@@ -35,5 +35,9 @@ export async function quarantineRecord(
     offset: record.offset,
     rawBase64: raw.toString('base64'),
   };
-  await store.create(`gs://${bucket}/${contract.source}/${batchId}/${name}.json`, JSON.stringify(body), 'application/json');
+  await store.create(
+    `gs://${bucket}/${contract.source}/${batchId}/${name}.json`,
+    JSON.stringify(body),
+    'application/json',
+  );
 }

@@ -13,14 +13,22 @@ export interface RecordSink {
  *
  * @returns a function that returns the number of records in the object and throws CUP_OBJECT_UNREADABLE
  */
-export function objectReader(contract: CompiledContract): (bytes: Uint8Array, bronzeObject: string, sink: RecordSink) => number {
+export function objectReader(
+  contract: CompiledContract,
+): (bytes: Uint8Array, bronzeObject: string, sink: RecordSink) => number {
   const normalise = normaliser(contract);
   return (bytes, bronzeObject, sink) => {
     const { carrierOrder, records } = unpackObject(contract, bytes, bronzeObject);
     for (const record of records) {
       const result = normalise(record, { carrierOrder, bronzeObject });
       if ('row' in result) sink.row(result.row, record.value);
-      else sink.refused({ ...result.reject, bronzeObject, offset: record.offset, raw: rawRecordText(bytes, record.offset) });
+      else
+        sink.refused({
+          ...result.reject,
+          bronzeObject,
+          offset: record.offset,
+          raw: rawRecordText(bytes, record.offset),
+        });
     }
     return records.length;
   };

@@ -17,8 +17,12 @@ async function start() {
   const environment = readEnvironment();
   const store = new ObjectStore(await storageClient(environment));
   const deltas = new DeltaStore(store, environment.buckets.ops);
-  const [contract, chunk] = await Promise.all([readContract(store, parameters.contract), deltas.readChunk(parameters.chunk)]);
-  if (chunk.contractHash !== contract.hash) throw cupelError('CUP_CONTRACT_INVALID', { expected: chunk.contractHash, found: contract.hash });
+  const [contract, chunk] = await Promise.all([
+    readContract(store, parameters.contract),
+    deltas.readChunk(parameters.chunk),
+  ]);
+  if (chunk.contractHash !== contract.hash)
+    throw cupelError('CUP_CONTRACT_INVALID', { expected: chunk.contractHash, found: contract.hash });
   return { environment, store, deltas, contract, chunk, parsers: new Map<string, BundleParser>() };
 }
 

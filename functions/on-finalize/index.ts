@@ -27,7 +27,10 @@ function readObject(event: CloudEvent<unknown>): FinalizedObject {
   const { bucket, name, generation } = data;
   // A request without CloudEvent headers reaches a function with no data at all.
   if (event.type !== TYPE || typeof bucket !== 'string' || typeof name !== 'string' || !generation) {
-    throw cupelError('CUP_REQUEST_INVALID', { expected: `a CloudEvent ${TYPE} with bucket, name and generation`, found: event.type });
+    throw cupelError('CUP_REQUEST_INVALID', {
+      expected: `a CloudEvent ${TYPE} with bucket, name and generation`,
+      found: event.type,
+    });
   }
   return { bucket, name, generation: String(generation) };
 }

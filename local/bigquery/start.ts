@@ -33,15 +33,35 @@ export async function startBigQuery(options: BigQueryOptions): Promise<{ url: st
     name: 'BigQuery',
     command: toolPath('bigqueryPython'),
     args: [
-      ...[path.join(import.meta.dirname, 'server.py'), 'start', '--rest-host', '127.0.0.1', '--rest-port', String(restPort)],
-      ...['--grpc-host', '127.0.0.1', '--grpc-port', String(grpcPort), '--project', options.projectId, '--log-level', 'warning'],
+      ...[
+        path.join(import.meta.dirname, 'server.py'),
+        'start',
+        '--rest-host',
+        '127.0.0.1',
+        '--rest-port',
+        String(restPort),
+      ],
+      ...[
+        '--grpc-host',
+        '127.0.0.1',
+        '--grpc-port',
+        String(grpcPort),
+        '--project',
+        options.projectId,
+        '--log-level',
+        'warning',
+      ],
     ],
     env: { HOME: home, BQEMU_GCS_LOCAL_ROOT: options.storageRoot, PYTHONDONTWRITEBYTECODE: '' },
     logFile: path.join(options.logDirectory, 'bigquery.log'),
     ready: () => answers(`${emulatorUrl}/healthz`),
   });
   const { name, uri, warehouse } = options.catalog;
-  const tables = new BigLakeTables(new Emulator(emulatorUrl, options.projectId), new RestCatalog({ uri, warehouse }), options.store);
+  const tables = new BigLakeTables(
+    new Emulator(emulatorUrl, options.projectId),
+    new RestCatalog({ uri, warehouse }),
+    options.store,
+  );
   const front = await startFront({
     emulatorUrl,
     statements: new Statements(name, tables),

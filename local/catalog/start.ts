@@ -37,7 +37,13 @@ export async function startCatalog(options: CatalogOptions): Promise<{ url: stri
     command: 'java',
     // Small heap and quick start: one client, few tables.
     args: [
-      ...['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Xshare:auto'],
+      ...[
+        '-Xmx512m',
+        '-XX:+UseSerialGC',
+        '-XX:TieredStopAtLevel=1',
+        '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+        '-Xshare:auto',
+      ],
       ...['-cp', `${jars}/classes:${jars}/lib/*`, 'CatalogServer', String(port)],
       ...Object.entries(properties).map(([name, value]) => `${name}=${value}`),
     ],

@@ -17,7 +17,13 @@ export type JobState =
   | 'JOB_STATE_DRAINING'
   | 'JOB_STATE_DRAINED';
 
-const TERMINAL = new Set<string>(['JOB_STATE_DONE', 'JOB_STATE_FAILED', 'JOB_STATE_CANCELLED', 'JOB_STATE_UPDATED', 'JOB_STATE_DRAINED']);
+const TERMINAL = new Set<string>([
+  'JOB_STATE_DONE',
+  'JOB_STATE_FAILED',
+  'JOB_STATE_CANCELLED',
+  'JOB_STATE_UPDATED',
+  'JOB_STATE_DRAINED',
+]);
 
 /** Lines of standard error that a failure quotes. */
 const QUOTED_LINES = 20;
@@ -86,7 +92,11 @@ export class Job {
   }
 
   start({ command, args, env }: JobCommand): void {
-    const child = spawn(command, args, { env: { ...process.env, ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      env: { ...process.env, ...env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child = child;
     dieWithUs(child);
     child.once('spawn', () => this.#enter('JOB_STATE_RUNNING'));
@@ -116,7 +126,11 @@ export class Job {
   #output(line: string): void {
     const metric = readMetric(line);
     if (!metric) return this.#say('JOB_MESSAGE_DETAILED', line);
-    const name = { origin: 'user', name: metric.metric, context: { namespace: metric.namespace ?? '', step: metric.step ?? '' } };
+    const name = {
+      origin: 'user',
+      name: metric.metric,
+      context: { namespace: metric.namespace ?? '', step: metric.step ?? '' },
+    };
     const scalar = { kind: 'numberValue', numberValue: metric.value };
     this.#metrics.set(`${metric.namespace}/${metric.step}/${metric.metric}`, { name, scalar, updateTime: timestamp() });
   }

@@ -70,7 +70,11 @@ class Jobs {
 
   async launch({ projectId, location, launchParameter = {}, validateOnly }: LaunchRequest): Promise<object> {
     const { jobName = '', containerSpecGcsPath = '', parameters = {}, environment } = launchParameter;
-    if (!JOB_NAME.test(jobName)) throw refuse(grpc.status.INVALID_ARGUMENT, `The workflow could not be created. Causes: Job name '${jobName}' is invalid`);
+    if (!JOB_NAME.test(jobName))
+      throw refuse(
+        grpc.status.INVALID_ARGUMENT,
+        `The workflow could not be created. Causes: Job name '${jobName}' is invalid`,
+      );
     const spec = await this.#template(containerSpecGcsPath);
     checkParameters(spec, parameters, errorId());
     const same = this.list({ projectId, location, name: jobName, filter: 'ACTIVE' });
@@ -89,7 +93,10 @@ class Jobs {
   get({ projectId, location, jobId }: JobRequest): Job {
     const job = this.#jobs.get(jobId);
     if (job?.description.projectId !== projectId || job.description.location !== location) {
-      throw refuse(grpc.status.NOT_FOUND, `Information about job ${jobId} could not be found in our system. Please double check the id is correct.`);
+      throw refuse(
+        grpc.status.NOT_FOUND,
+        `Information about job ${jobId} could not be found in our system. Please double check the id is correct.`,
+      );
     }
     return job;
   }
@@ -99,7 +106,9 @@ class Jobs {
       if (filter === 'ACTIVE') return job.active;
       return filter === 'TERMINATED' ? !job.active : true;
     };
-    const here = [...this.#jobs.values()].filter(({ description }) => description.projectId === projectId && description.location === location);
+    const here = [...this.#jobs.values()].filter(
+      ({ description }) => description.projectId === projectId && description.location === location,
+    );
     return here.filter((job) => (!name || job.description.name === name) && wanted(job)).reverse();
   }
 
@@ -107,16 +116,21 @@ class Jobs {
     const job = this.get(request);
     const wanted = request.job?.requestedState;
     if (!job.active) {
-      throw refuse(grpc.status.FAILED_PRECONDITION, `Could not modify workflow; it is already in a terminal state ${job.state}`);
+      throw refuse(
+        grpc.status.FAILED_PRECONDITION,
+        `Could not modify workflow; it is already in a terminal state ${job.state}`,
+      );
     }
     if (wanted === 'JOB_STATE_CANCELLED') job.stop('JOB_STATE_CANCELLING', 'JOB_STATE_CANCELLED', 'SIGKILL');
-    else if (wanted === 'JOB_STATE_DRAINED' && job.description.type === 'JOB_TYPE_STREAMING') job.stop('JOB_STATE_DRAINING', 'JOB_STATE_DRAINED', 'SIGTERM');
+    else if (wanted === 'JOB_STATE_DRAINED' && job.description.type === 'JOB_TYPE_STREAMING')
+      job.stop('JOB_STATE_DRAINING', 'JOB_STATE_DRAINED', 'SIGTERM');
     else throw refuse(grpc.status.INVALID_ARGUMENT, `Job ${job.id} cannot be moved to ${wanted}`);
     return job.view('JOB_VIEW_SUMMARY');
   }
 
   stopAll(): void {
-    for (const job of this.#jobs.values()) if (job.active) job.stop('JOB_STATE_CANCELLING', 'JOB_STATE_CANCELLED', 'SIGKILL');
+    for (const job of this.#jobs.values())
+      if (job.active) job.stop('JOB_STATE_CANCELLING', 'JOB_STATE_CANCELLED', 'SIGKILL');
   }
 
   #create(description: Job['description']): Job {
@@ -129,12 +143,21 @@ class Jobs {
     try {
       return JSON.parse(await this.#options.readTemplate(gcsPath)) as ContainerSpec;
     } catch (error) {
-      throw refuse(grpc.status.INVALID_ARGUMENT, `Unable to open template file: ${gcsPath}. ${(error as Error).message}`);
+      throw refuse(
+        grpc.status.INVALID_ARGUMENT,
+        `Unable to open template file: ${gcsPath}. ${(error as Error).message}`,
+      );
     }
   }
 }
 
-const IMPORTANCE = ['JOB_MESSAGE_DEBUG', 'JOB_MESSAGE_DETAILED', 'JOB_MESSAGE_BASIC', 'JOB_MESSAGE_WARNING', 'JOB_MESSAGE_ERROR'];
+const IMPORTANCE = [
+  'JOB_MESSAGE_DEBUG',
+  'JOB_MESSAGE_DETAILED',
+  'JOB_MESSAGE_BASIC',
+  'JOB_MESSAGE_WARNING',
+  'JOB_MESSAGE_ERROR',
+];
 
 /** Starts Dataflow's API on the loopback interface: a job is a child process that runs the template. */
 export async function startDataflow(options: DataflowOptions): Promise<DataflowServer> {
@@ -147,13 +170,21 @@ export async function startDataflow(options: DataflowOptions): Promise<DataflowS
     [
       {
         definition: service('FlexTemplatesService'),
-        handlers: { launchFlexTemplate: unary(faults.wrap('launchFlexTemplate', (request: LaunchRequest) => jobs.launch(request))) },
+        handlers: {
+          launchFlexTemplate: unary(
+            faults.wrap('launchFlexTemplate', (request: LaunchRequest) => jobs.launch(request)),
+          ),
+        },
       },
       {
         definition: service('JobsV1Beta3'),
         handlers: {
           getJob: unary(faults.wrap('getJob', (request: JobRequest) => jobs.get(request).view(request.view))),
-          listJobs: unary(faults.wrap('listJobs', (request: ListRequest) => ({ jobs: jobs.list(request).map((job) => job.view(request.view)) }))),
+          listJobs: unary(
+            faults.wrap('listJobs', (request: ListRequest) => ({
+              jobs: jobs.list(request).map((job) => job.view(request.view)),
+            })),
+          ),
           updateJob: unary(faults.wrap('updateJob', (request: JobRequest) => jobs.update(request))),
         },
       },
@@ -162,13 +193,22 @@ export async function startDataflow(options: DataflowOptions): Promise<DataflowS
         handlers: {
           listJobMessages: unary((request: JobRequest & { minimumImportance?: string }) => {
             const least = IMPORTANCE.indexOf(request.minimumImportance ?? '');
-            return { jobMessages: jobs.get(request).messages.filter((message) => IMPORTANCE.indexOf(message.messageImportance) >= least) };
+            return {
+              jobMessages: jobs
+                .get(request)
+                .messages.filter((message) => IMPORTANCE.indexOf(message.messageImportance) >= least),
+            };
           }),
         },
       },
       {
         definition: service('MetricsV1Beta3'),
-        handlers: { getJobMetrics: unary((request: JobRequest) => ({ metricTime: timestamp(), metrics: jobs.get(request).metrics })) },
+        handlers: {
+          getJobMetrics: unary((request: JobRequest) => ({
+            metricTime: timestamp(),
+            metrics: jobs.get(request).metrics,
+          })),
+        },
       },
     ],
     options.port ?? 0,

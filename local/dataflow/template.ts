@@ -17,12 +17,16 @@ export function checkParameters(spec: ContainerSpec, given: Record<string, strin
   const missing = known.filter(({ name, isOptional }) => !isOptional && !(name in given)).map(({ name }) => name);
   const names = new Set(known.map(({ name }) => name));
   const unknown = Object.keys(given).filter((name) => !names.has(name));
-  const matches = (value: string, regexes: string[]) => regexes.every((regex) => new RegExp(`^(?:${regex})$`).test(value));
-  const wrong = known.filter(({ name, regexes }) => name in given && !matches(given[name] ?? '', regexes ?? [])).map(({ name }) => name);
+  const matches = (value: string, regexes: string[]) =>
+    regexes.every((regex) => new RegExp(`^(?:${regex})$`).test(value));
+  const wrong = known
+    .filter(({ name, regexes }) => name in given && !matches(given[name] ?? '', regexes ?? []))
+    .map(({ name }) => name);
   const faults = [
     missing.length ? ` Missing required parameters: ${missing.join(', ')}` : '',
     unknown.length ? ` Unrecognized: ${unknown.join(', ')}` : '',
     wrong.length ? ` Did not match regexes: ${wrong.join(', ')}` : '',
   ].join('');
-  if (faults) throw new GrpcError(grpc.status.INVALID_ARGUMENT, `(${errorId}): The template parameters are invalid.${faults}`);
+  if (faults)
+    throw new GrpcError(grpc.status.INVALID_ARGUMENT, `(${errorId}): The template parameters are invalid.${faults}`);
 }

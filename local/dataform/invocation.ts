@@ -35,12 +35,19 @@ export class Invocation {
   /** The WorkflowInvocation message. */
   view(): object {
     const invocationTiming = { startTime: this.#started, ...(this.#ended ? { endTime: this.#ended } : {}) };
-    return { ...this.request, name: this.name, state: this.#state, invocationTiming, resolvedCompilationResult: this.request.compilationResult };
+    return {
+      ...this.request,
+      name: this.name,
+      state: this.#state,
+      invocationTiming,
+      resolvedCompilationResult: this.request.compilationResult,
+    };
   }
 
   /** The WorkflowInvocationAction messages. */
   actions(): object[] {
-    if (this.#failure && !this.#actions.length) return [{ state: 'FAILED', failureReason: this.#failure, target: { name: 'plan' } }];
+    if (this.#failure && !this.#actions.length)
+      return [{ state: 'FAILED', failureReason: this.#failure, target: { name: 'plan' } }];
     return this.#actions.map(({ plan, state, failureReason, jobId, startTime, endTime }) => ({
       target: targetOf(plan.target),
       canonicalTarget: targetOf(plan.target),
@@ -58,7 +65,10 @@ export class Invocation {
   /** Plans and runs; ends in a terminal state, whatever happens. */
   async run(plan: () => Promise<PlannedAction[]>, bigquery: BigQuery, location: string): Promise<void> {
     try {
-      this.#actions = (await plan()).map((action) => ({ plan: action, state: action.tasks.length ? 'PENDING' : 'DISABLED' }));
+      this.#actions = (await plan()).map((action) => ({
+        plan: action,
+        state: action.tasks.length ? 'PENDING' : 'DISABLED',
+      }));
       await this.#runAll(bigquery, location);
       const failed = this.#actions.some(({ state }) => state === 'FAILED');
       this.#end(failed ? 'FAILED' : 'SUCCEEDED');
@@ -80,7 +90,9 @@ export class Invocation {
   async #runAll(bigquery: BigQuery, location: string): Promise<void> {
     // The service makes the datasets of what it runs; the CLI's plan leaves that out.
     for (const schema of new Set(this.#actions.map(({ plan }) => `${plan.target.database}.${plan.target.schema}`))) {
-      await bigquery.createQueryJob({ query: `CREATE SCHEMA IF NOT EXISTS \`${schema}\``, location }).then(([job]) => job.getQueryResults());
+      await bigquery
+        .createQueryJob({ query: `CREATE SCHEMA IF NOT EXISTS \`${schema}\``, location })
+        .then(([job]) => job.getQueryResults());
     }
     const byKey = new Map(this.#actions.map((action) => [keyOf(action.plan.target), action]));
     const running = new Map<ActionRun, Promise<void>>();
@@ -113,7 +125,12 @@ export class Invocation {
     action.endTime = timestamp();
   }
 
-  async #runTask(action: ActionRun, task: PlannedAction['tasks'][number], bigquery: BigQuery, location: string): Promise<void> {
+  async #runTask(
+    action: ActionRun,
+    task: PlannedAction['tasks'][number],
+    bigquery: BigQuery,
+    location: string,
+  ): Promise<void> {
     const labels = { dataform_invocation: this.name.split('/').pop() ?? '' };
     const [job] = await bigquery.createQueryJob({ query: task.statement, location, labels });
     action.jobId = job.id ?? '';

@@ -62,9 +62,15 @@ export interface PlannedAction {
 }
 
 /** Runs the real Dataform CLI; a failed run still gives what it printed, since errors of a compilation are printed too. */
-async function cli(args: string[], env: Record<string, string>): Promise<{ stdout: string; stderr: string; failed: boolean }> {
+async function cli(
+  args: string[],
+  env: Record<string, string>,
+): Promise<{ stdout: string; stderr: string; failed: boolean }> {
   try {
-    const { stdout, stderr } = await run(process.execPath, [CLI, ...args], { maxBuffer: 1 << 28, env: { ...process.env, ...env } });
+    const { stdout, stderr } = await run(process.execPath, [CLI, ...args], {
+      maxBuffer: 1 << 28,
+      env: { ...process.env, ...env },
+    });
     return { stdout, stderr, failed: false };
   } catch (error) {
     const { stdout = '', stderr = '', message } = error as { stdout?: string; stderr?: string; message: string };
@@ -74,7 +80,9 @@ async function cli(args: string[], env: Record<string, string>): Promise<{ stdou
 
 async function hashFolder(directory: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())) {
+  for (const name of (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  )) {
     const file = path.join(name.parentPath, name.name);
     if (!file.includes('node_modules')) hash.update(path.relative(directory, file)).update(await readFile(file));
   }
@@ -100,8 +108,16 @@ export class StagedProject {
     await cp(source, directory, { recursive: true, filter: (file) => !file.includes('node_modules') });
     const settingsFile = path.join(directory, 'workflow_settings.yaml');
     const { dataformCoreVersion, ...settings } = parse(await readFile(settingsFile, 'utf8')) as Record<string, unknown>;
-    const rename = { defaultProject: config.defaultDatabase, defaultDataset: config.defaultSchema, defaultLocation: config.defaultLocation };
-    const others = { defaultAssertionDataset: config.assertionSchema, datasetSuffix: config.schemaSuffix, namePrefix: config.tablePrefix };
+    const rename = {
+      defaultProject: config.defaultDatabase,
+      defaultDataset: config.defaultSchema,
+      defaultLocation: config.defaultLocation,
+    };
+    const others = {
+      defaultAssertionDataset: config.assertionSchema,
+      datasetSuffix: config.schemaSuffix,
+      namePrefix: config.tablePrefix,
+    };
     const given = Object.fromEntries(Object.entries({ ...rename, ...others }).filter(([, value]) => value));
     const vars = { ...(settings.vars as object | undefined), ...config.vars };
     await writeFile(settingsFile, stringify({ ...settings, ...given, vars }));
@@ -126,8 +142,15 @@ export class StagedProject {
   async plan(bigqueryUrl: string, projectId: string, location: string, args: string[]): Promise<PlannedAction[]> {
     const credentials = path.join(this.directory, '.df-credentials.json');
     await writeFile(credentials, JSON.stringify({ projectId, location }));
-    const env = { BIGQUERY_EMULATOR_HOST: `${bigqueryUrl}/bigquery/v2`, METADATA_SERVER_DETECTION: 'none', GCE_METADATA_HOST: '' };
-    const { stdout, stderr, failed } = await cli(['run', this.directory, '--dry-run', '--json', `--credentials=${credentials}`, ...args], env);
+    const env = {
+      BIGQUERY_EMULATOR_HOST: `${bigqueryUrl}/bigquery/v2`,
+      METADATA_SERVER_DETECTION: 'none',
+      GCE_METADATA_HOST: '',
+    };
+    const { stdout, stderr, failed } = await cli(
+      ['run', this.directory, '--dry-run', '--json', `--credentials=${credentials}`, ...args],
+      env,
+    );
     if (failed) throw new Error(stderr || stdout);
     return (JSON.parse(stdout) as { actions: PlannedAction[] }).actions;
   }

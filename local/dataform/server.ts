@@ -46,7 +46,9 @@ interface InvocationConfig {
 
 /** InvocationConfig as flags of the CLI. */
 function flags(config: InvocationConfig = {}): string[] {
-  const targets = (config.includedTargets ?? []).map(({ database, schema, name }) => [database, schema, name].filter(Boolean).join('.'));
+  const targets = (config.includedTargets ?? []).map(({ database, schema, name }) =>
+    [database, schema, name].filter(Boolean).join('.'),
+  );
   return [
     ...(config.includedTags?.length ? ['--tags', ...config.includedTags] : []),
     ...(targets.length ? ['--actions', ...targets] : []),
@@ -57,7 +59,11 @@ function flags(config: InvocationConfig = {}): string[] {
 }
 
 function errorsOf({ graphErrors }: CompiledGraph): object[] {
-  return (graphErrors?.compilationErrors ?? []).map(({ message, stack, fileName }) => ({ message, stack, path: fileName }));
+  return (graphErrors?.compilationErrors ?? []).map(({ message, stack, fileName }) => ({
+    message,
+    stack,
+    path: fileName,
+  }));
 }
 
 /** Compilations and invocations, in memory. */
@@ -72,13 +78,27 @@ class Repository {
     this.#bigquery = new BigQuery({ projectId: options.projectId, apiEndpoint: options.bigqueryUrl });
   }
 
-  async compile({ parent, compilationResult = {} }: { parent: string; compilationResult?: { codeCompilationConfig?: CompilationConfig } }): Promise<object> {
+  async compile({
+    parent,
+    compilationResult = {},
+  }: {
+    parent: string;
+    compilationResult?: { codeCompilationConfig?: CompilationConfig };
+  }): Promise<object> {
     const id = randomUUID();
     const config = compilationResult.codeCompilationConfig ?? {};
-    const project = await StagedProject.stage(this.#options.projectDirectory, path.join(this.#options.workDirectory, id), config);
+    const project = await StagedProject.stage(
+      this.#options.projectDirectory,
+      path.join(this.#options.workDirectory, id),
+      config,
+    );
     const graph = await project.compile();
     const name = `${parent}/compilationResults/${id}`;
-    const times = { createTime: timestamp(), resolvedGitCommitSha: project.commit, dataformCoreVersion: graph.dataformCoreVersion };
+    const times = {
+      createTime: timestamp(),
+      resolvedGitCommitSha: project.commit,
+      dataformCoreVersion: graph.dataformCoreVersion,
+    };
     const view = { ...compilationResult, name, ...times, compilationErrors: errorsOf(graph) };
     this.#compilations.set(name, { project, graph, view });
     return view;
@@ -90,15 +110,23 @@ class Repository {
     return found;
   }
 
-  invoke(request: { parent: string; workflowInvocation: { compilationResult: string; invocationConfig?: InvocationConfig } }): object {
+  invoke(request: {
+    parent: string;
+    workflowInvocation: { compilationResult: string; invocationConfig?: InvocationConfig };
+  }): object {
     const { compilationResult, invocationConfig } = request.workflowInvocation;
     const { project, view } = this.compilation(compilationResult);
-    if (view.compilationErrors.length) throw new GrpcError(grpc.status.FAILED_PRECONDITION, 'The compilation result has errors');
+    if (view.compilationErrors.length)
+      throw new GrpcError(grpc.status.FAILED_PRECONDITION, 'The compilation result has errors');
     const name = `${request.parent}/workflowInvocations/${Date.now()}-${randomUUID()}`;
     const invocation = new Invocation(name, request.workflowInvocation);
     this.#invocations.set(name, invocation);
     const { bigqueryUrl, projectId, location } = this.#options;
-    void invocation.run(() => project.plan(bigqueryUrl, projectId, location, flags(invocationConfig)), this.#bigquery, location);
+    void invocation.run(
+      () => project.plan(bigqueryUrl, projectId, location, flags(invocationConfig)),
+      this.#bigquery,
+      location,
+    );
     return invocation.view();
   }
 
@@ -109,7 +137,10 @@ class Repository {
   }
 
   invocations(parent: string): object[] {
-    return [...this.#invocations.values()].filter(({ name }) => name.startsWith(`${parent}/`)).map((invocation) => invocation.view()).reverse();
+    return [...this.#invocations.values()]
+      .filter(({ name }) => name.startsWith(`${parent}/`))
+      .map((invocation) => invocation.view())
+      .reverse();
   }
 }
 
@@ -120,18 +151,35 @@ export async function startDataform(options: DataformOptions): Promise<DataformS
   const faults = faultInjector();
   type Named = { name: string };
   const handlers = {
-    createCompilationResult: unary(faults.wrap('createCompilationResult', (request: { parent: string }) => repository.compile(request))),
+    createCompilationResult: unary(
+      faults.wrap('createCompilationResult', (request: { parent: string }) => repository.compile(request)),
+    ),
     getCompilationResult: unary(({ name }: Named) => repository.compilation(name).view),
-    queryCompilationResultActions: unary(({ name }: Named) => ({ compilationResultActions: compilationActions(repository.compilation(name).graph) })),
-    createWorkflowInvocation: unary(faults.wrap('createWorkflowInvocation', (request: Parameters<Repository['invoke']>[0]) => repository.invoke(request))),
-    getWorkflowInvocation: unary(faults.wrap('getWorkflowInvocation', ({ name }: Named) => repository.invocation(name).view())),
-    listWorkflowInvocations: unary(({ parent }: { parent: string }) => ({ workflowInvocations: repository.invocations(parent) })),
-    queryWorkflowInvocationActions: unary(({ name }: Named) => ({ workflowInvocationActions: repository.invocation(name).actions() })),
+    queryCompilationResultActions: unary(({ name }: Named) => ({
+      compilationResultActions: compilationActions(repository.compilation(name).graph),
+    })),
+    createWorkflowInvocation: unary(
+      faults.wrap('createWorkflowInvocation', (request: Parameters<Repository['invoke']>[0]) =>
+        repository.invoke(request),
+      ),
+    ),
+    getWorkflowInvocation: unary(
+      faults.wrap('getWorkflowInvocation', ({ name }: Named) => repository.invocation(name).view()),
+    ),
+    listWorkflowInvocations: unary(({ parent }: { parent: string }) => ({
+      workflowInvocations: repository.invocations(parent),
+    })),
+    queryWorkflowInvocationActions: unary(({ name }: Named) => ({
+      workflowInvocationActions: repository.invocation(name).actions(),
+    })),
     cancelWorkflowInvocation: unary(({ name }: Named) => {
       repository.invocation(name).cancel();
       return {};
     }),
   };
-  const server = await serveGrpc([{ definition: serviceOf(protos, 'google.cloud.dataform.v1.Dataform'), handlers }], options.port ?? 0);
+  const server = await serveGrpc(
+    [{ definition: serviceOf(protos, 'google.cloud.dataform.v1.Dataform'), handlers }],
+    options.port ?? 0,
+  );
   return { endpoint: `127.0.0.1:${server.port}`, faults, stop: () => server.stop() };
 }

@@ -32,7 +32,8 @@ export async function copyContract(stateDirectory: string, feedNames: Iterable<s
   const feeds = feedsOf(document.get('customProperties') as YAMLSeq);
   const known = new Set(feeds.items.map((item) => String((item as YAMLMap).get('name'))));
   for (const name of [...new Set(feedNames)].sort()) {
-    if (!known.has(name)) feeds.add(document.createNode({ name, url: URL_OF(name), coverageSeconds: coverageOf(name) }));
+    if (!known.has(name))
+      feeds.add(document.createNode({ name, url: URL_OF(name), coverageSeconds: coverageOf(name) }));
   }
   const directory = path.join(stateDirectory, 'contracts');
   await mkdir(directory, { recursive: true });

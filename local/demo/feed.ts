@@ -16,8 +16,15 @@ export interface DemoFeed {
 export async function demoFeed(options: DemoOptions): Promise<DemoFeed> {
   if (options.feed === 'live') return { title: 'the real USGS site, now', polls: undefined };
   const all = options.feed ? await findPolls(path.resolve(options.feed)) : simulatePolls();
-  const polls = all.filter(({ generated }) => generated >= (options.from ?? -Infinity) && generated < (options.to ?? Infinity));
-  if (!polls.length) throw new Error(`expected polls in ${options.feed ?? 'the simulation'} from --from to --to, found none of ${all.length}`);
-  const kind = options.feed ? `recorded polls of ${options.feed}` : 'SIMULATED polls (our own simulator, no real earthquakes)';
+  const polls = all.filter(
+    ({ generated }) => generated >= (options.from ?? -Infinity) && generated < (options.to ?? Infinity),
+  );
+  if (!polls.length)
+    throw new Error(
+      `expected polls in ${options.feed ?? 'the simulation'} from --from to --to, found none of ${all.length}`,
+    );
+  const kind = options.feed
+    ? `recorded polls of ${options.feed}`
+    : 'SIMULATED polls (our own simulator, no real earthquakes)';
   return { title: `${polls.length} ${kind}`, polls };
 }

@@ -54,7 +54,12 @@ export async function ingestAll(
 }
 
 /** Polls every feed of the contract at the real site, once. */
-export async function ingestLive(client: Client, feeds: string[], contractHash: string, now: number): Promise<Ingested> {
+export async function ingestLive(
+  client: Client,
+  feeds: string[],
+  contractHash: string,
+  now: number,
+): Promise<Ingested> {
   const results = await Promise.all(feeds.map((feed) => pollOnce(client, contractHash, feed, now)));
   return {
     polls: results.length,

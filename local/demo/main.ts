@@ -52,10 +52,23 @@ async function start(state: string, feed: DemoFeed, usgs: UsgsServer | undefined
   return { cloud, client, resources, contract };
 }
 
-async function ingest({ client, contract }: Running, feed: DemoFeed, usgs: UsgsServer | undefined, print: Printer): Promise<Ingested> {
-  if (!feed.polls || !usgs) return ingestLive(client, contract.feeds.map(({ name }) => name), contract.hash, Date.now());
+async function ingest(
+  { client, contract }: Running,
+  feed: DemoFeed,
+  usgs: UsgsServer | undefined,
+  print: Printer,
+): Promise<Ingested> {
+  if (!feed.polls || !usgs)
+    return ingestLive(
+      client,
+      contract.feeds.map(({ name }) => name),
+      contract.hash,
+      Date.now(),
+    );
   const count = feed.polls.length;
-  return ingestAll(client, usgs, feed.polls, contract.hash, (done) => print.progress(`ingest ${done} of ${count} polls`));
+  return ingestAll(client, usgs, feed.polls, contract.hash, (done) =>
+    print.progress(`ingest ${done} of ${count} polls`),
+  );
 }
 
 /** The hours from the least to the greatest `generated`. */
@@ -69,7 +82,11 @@ function hoursOf(feed: DemoFeed): { from: string; to: string } {
 async function runPipeline({ client }: Running, feed: DemoFeed): Promise<PipelineResult> {
   const { from, to } = hoursOf(feed);
   const workflowId = pipelineId(SOURCE, from, to);
-  return (await client.workflow.execute('pipeline', { workflowId, taskQueue: TASK_QUEUE, args: [{ source: SOURCE, from, to }] })) as PipelineResult;
+  return (await client.workflow.execute('pipeline', {
+    workflowId,
+    taskQueue: TASK_QUEUE,
+    args: [{ source: SOURCE, from, to }],
+  })) as PipelineResult;
 }
 
 function printIngest(print: Printer, seconds: number, ingested: Ingested): void {
@@ -80,12 +97,33 @@ function printIngest(print: Printer, seconds: number, ingested: Ingested): void 
 
 function printPipeline(print: Printer, { plan, batches, gold, refusedObjects, stageMs }: PipelineResult): void {
   const skipped = `${plan.donePartitions} of ${plan.partitions} partitions done before, ${plan.missingSlots} slots missing`;
-  print.stage('validate', stageMs.validate / 1000, BUDGET.pipeline, `${plan.objects} objects, ${skipped}, ${refusedObjects} refused`);
-  print.stage('process', stageMs.process / 1000, BUDGET.pipeline, `${batches.committed} batches committed, ${batches.unchanged} unchanged, ${batches.rows} rows`);
-  print.stage('materialize', stageMs.materialize / 1000, BUDGET.materialize, `Gold ${gold.state}${gold.asOf ? `, Silver as of ${gold.asOf}` : ''}`);
+  print.stage(
+    'validate',
+    stageMs.validate / 1000,
+    BUDGET.pipeline,
+    `${plan.objects} objects, ${skipped}, ${refusedObjects} refused`,
+  );
+  print.stage(
+    'process',
+    stageMs.process / 1000,
+    BUDGET.pipeline,
+    `${batches.committed} batches committed, ${batches.unchanged} unchanged, ${batches.rows} rows`,
+  );
+  print.stage(
+    'materialize',
+    stageMs.materialize / 1000,
+    BUDGET.materialize,
+    `Gold ${gold.state}${gold.asOf ? `, Silver as of ${gold.asOf}` : ''}`,
+  );
 }
 
-async function runLine(running: Running, feed: DemoFeed, usgs: UsgsServer | undefined, print: Printer, startup: number): Promise<Report> {
+async function runLine(
+  running: Running,
+  feed: DemoFeed,
+  usgs: UsgsServer | undefined,
+  print: Printer,
+  startup: number,
+): Promise<Report> {
   const began = print.seconds;
   const ingested = await ingest(running, feed, usgs, print);
   const ingestSeconds = print.seconds - began;
@@ -94,7 +132,13 @@ async function runLine(running: Running, feed: DemoFeed, usgs: UsgsServer | unde
   printPipeline(print, result);
   const { objects, ...found } = await layers(running.resources, running.contract);
   const { validate, process: processing, materialize } = result.stageMs;
-  const seconds = { startup, ingest: ingestSeconds, validate: validate / 1000, process: processing / 1000, materialize: materialize / 1000 };
+  const seconds = {
+    startup,
+    ingest: ingestSeconds,
+    validate: validate / 1000,
+    process: processing / 1000,
+    materialize: materialize / 1000,
+  };
   return {
     feed: feed.title,
     bronze: { objects, alreadyLanded: ingested.alreadyLanded },
@@ -152,6 +196,7 @@ try {
   process.exit(0); // gRPC channels of clients may hold the loop open
 } catch (error) {
   process.stderr.write(`demo: ${(error as Error).message}\n`);
-  for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause) process.stderr.write(`  because: ${cause.message}\n`);
+  for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause)
+    process.stderr.write(`  because: ${cause.message}\n`);
   process.exit(1);
 }

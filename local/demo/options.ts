@@ -30,7 +30,8 @@ export const HELP = `Runs the whole lakehouse on this machine: polls → Bronze 
 function time(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const ms = Date.parse(text);
-  if (Number.isNaN(ms)) throw new Error(`--${name}: expected a UTC time such as 2025-05-04 or 2025-05-04T13:00:00Z, found ${text}`);
+  if (Number.isNaN(ms))
+    throw new Error(`--${name}: expected a UTC time such as 2025-05-04 or 2025-05-04T13:00:00Z, found ${text}`);
   return ms;
 }
 
@@ -43,7 +44,16 @@ export function readOptions(args: string[]): DemoOptions | undefined {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
     args,
-    options: { feed: text, from: text, to: text, state: text, report: text, export: text, keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      feed: text,
+      from: text,
+      to: text,
+      state: text,
+      report: text,
+      export: text,
+      keep: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help) return undefined;
   const from = time('from', values.from);

@@ -36,11 +36,16 @@ async function countObjects(store: ObjectStore, prefix: string): Promise<number>
 }
 
 /** Looks at every layer. */
-export async function layers(resources: ReportResources, contract: CompiledContract): Promise<Pick<Report, 'silver' | 'gold' | 'quarantine'> & { objects: number }> {
+export async function layers(
+  resources: ReportResources,
+  contract: CompiledContract,
+): Promise<Pick<Report, 'silver' | 'gold' | 'quarantine'> & { objects: number }> {
   const { store, environment, catalog, bigquery } = resources;
   const table = await IcebergTable.load(catalog, store, contract.sink.namespace, contract.sink.table);
   const silver = { ...(await digestTable(resources, contract)), snapshots: table?.snapshots.length ?? 0 };
-  const gold = await Promise.all(GOLD_TABLES.map(async (gold) => [gold.name, { rows: (await exportGold(bigquery, gold)).length }] as const));
+  const gold = await Promise.all(
+    GOLD_TABLES.map(async (gold) => [gold.name, { rows: (await exportGold(bigquery, gold)).length }] as const),
+  );
   return {
     objects: await countObjects(store, `gs://${environment.buckets.bronze}/${contract.source}/`),
     silver: { [contract.sink.table]: silver },
@@ -50,13 +55,20 @@ export async function layers(resources: ReportResources, contract: CompiledContr
 }
 
 /** Writes each table as `<layer>.<table>.ndjson`. */
-export async function exportAll(resources: ReportResources, contract: CompiledContract, directory: string): Promise<void> {
+export async function exportAll(
+  resources: ReportResources,
+  contract: CompiledContract,
+  directory: string,
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   const out = createWriteStream(path.join(directory, `${tableName(contract)}.ndjson`));
   for await (const text of exportTable(resources, contract)) out.write(text);
   out.end();
   await finished(out);
   for (const gold of GOLD_TABLES) {
-    await writeFile(path.join(directory, `gold.${gold.name}.ndjson`), (await exportGold(resources.bigquery, gold)).join(''));
+    await writeFile(
+      path.join(directory, `gold.${gold.name}.ndjson`),
+      (await exportGold(resources.bigquery, gold)).join(''),
+    );
   }
 }

@@ -16,7 +16,11 @@ export interface HostedFunction {
  *
  * @param port 0: a free one
  */
-export async function hostFunction(name: string, verify: (token: string, audience: string) => boolean, port = 0): Promise<HostedFunction> {
+export async function hostFunction(
+  name: string,
+  verify: (token: string, audience: string) => boolean,
+  port = 0,
+): Promise<HostedFunction> {
   const framework: Server = getTestServer(name);
   let url = '';
   const server = createServer((request, response) => {

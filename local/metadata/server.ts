@@ -39,7 +39,8 @@ function tokens(email: string) {
     check(token: string, audience: string): boolean {
       const [head, payload, signature] = token.split('.');
       if (!head || !payload || !signature) return false;
-      if (!verify('RSA-SHA256', Buffer.from(`${head}.${payload}`), publicKey, Buffer.from(signature, 'base64url'))) return false;
+      if (!verify('RSA-SHA256', Buffer.from(`${head}.${payload}`), publicKey, Buffer.from(signature, 'base64url')))
+        return false;
       const claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as { aud: string; exp: number };
       return claims.aud === audience && claims.exp > Date.now() / 1000;
     },
@@ -53,7 +54,8 @@ interface Directory {
   [name: string]: Leaf | string[] | Directory;
 }
 
-const isDirectory = (node: Directory[string] | undefined): node is Directory => typeof node === 'object' && !Array.isArray(node);
+const isDirectory = (node: Directory[string] | undefined): node is Directory =>
+  typeof node === 'object' && !Array.isArray(node);
 
 /** A request that the real server refuses with 400 too. */
 class BadRequest extends Error {}
@@ -84,7 +86,8 @@ function tree(projectId: string, email: string, make: (audience: string) => stri
 /** What `?recursive=true` shows: names in camel case, without the leaves that are made on request. */
 function shown(node: Directory): object {
   const entries = Object.entries(node).filter(([, value]) => typeof value !== 'function');
-  const camel = (name: string): string => (name.includes('@') ? name : name.replace(/-(\w)/g, (_, c: string) => c.toUpperCase()));
+  const camel = (name: string): string =>
+    name.includes('@') ? name : name.replace(/-(\w)/g, (_, c: string) => c.toUpperCase());
   return Object.fromEntries(entries.map(([name, value]) => [camel(name), isDirectory(value) ? shown(value) : value]));
 }
 
@@ -126,7 +129,11 @@ function answer(root: Directory, url: URL): { status: number; text: string } {
  * @param options.port 0 or none: a free one
  * @param options.email the service account of the tokens
  */
-export async function startMetadata(options: { port?: number; projectId: string; email?: string }): Promise<MetadataServer> {
+export async function startMetadata(options: {
+  port?: number;
+  projectId: string;
+  email?: string;
+}): Promise<MetadataServer> {
   const email = options.email ?? `cupel@${options.projectId}.iam.gserviceaccount.com`;
   const { make, check } = tokens(email);
   const root = tree(options.projectId, email, make);
@@ -135,7 +142,9 @@ export async function startMetadata(options: { port?: number; projectId: string;
     const url = new URL(request.url ?? '/', 'http://metadata');
     // As in the cloud, so that a request forged through some other service gets no token.
     const asked = request.headers['metadata-flavor'] === 'Google' || url.pathname === '/';
-    const { status, text } = asked ? answer(root, url) : { status: 403, text: 'Missing Metadata-Flavor:Google header.' };
+    const { status, text } = asked
+      ? answer(root, url)
+      : { status: 403, text: 'Missing Metadata-Flavor:Google header.' };
     const type = text.startsWith('{') ? 'application/json' : 'text/plain';
     response.writeHead(status, { 'content-type': type }).end(text);
   });

@@ -69,7 +69,8 @@ export class Broker {
   publish(topic: string, messages: Unsent[]): string[] {
     this.topic(topic);
     const empty = messages.some(({ data, attributes }) => !data?.length && !Object.keys(attributes ?? {}).length);
-    if (empty || !messages.length) throw new GrpcError(grpc.status.INVALID_ARGUMENT, 'A message needs data or attributes.');
+    if (empty || !messages.length)
+      throw new GrpcError(grpc.status.INVALID_ARGUMENT, 'A message needs data or attributes.');
     return messages.map((message) => {
       const sent: Message = { ...message, messageId: String(++this.#nextId), publishTime: timestamp() };
       for (const subscription of this.#subscriptions.values()) {
@@ -83,7 +84,9 @@ export class Broker {
     if (this.#subscriptions.has(spec.name)) throw alreadyExists(spec.name);
     this.topic(spec.topic);
     const stored = { ...spec, state: 'ACTIVE', ackDeadlineSeconds: spec.ackDeadlineSeconds || 10 };
-    const subscription: Subscription = new Subscription(stored, (message, attempt) => this.#deadLetter(subscription, message, attempt));
+    const subscription: Subscription = new Subscription(stored, (message, attempt) =>
+      this.#deadLetter(subscription, message, attempt),
+    );
     this.#subscriptions.set(spec.name, subscription);
     this.#push(subscription);
     return stored;

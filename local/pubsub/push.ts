@@ -29,7 +29,10 @@ function body(received: Received, subscription: string): string {
 }
 
 /** Delivers a push subscription: POSTs each message, acknowledges what is accepted, gives the rest back. */
-export function startPush(subscription: Subscription, identityToken: ((audience: string) => string) | undefined): () => void {
+export function startPush(
+  subscription: Subscription,
+  identityToken: ((audience: string) => string) | undefined,
+): () => void {
   const stopped = new AbortController();
   let busy = 0;
   async function post(received: Received): Promise<void> {

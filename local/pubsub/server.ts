@@ -29,7 +29,9 @@ interface UpdateMask {
 function publisherHandlers(broker: Broker) {
   return {
     createTopic: unary((topic: Topic) => broker.createTopic(topic)),
-    updateTopic: unary(({ topic, updateMask }: { topic: Topic } & UpdateMask) => broker.updateTopic(topic, updateMask?.paths ?? [])),
+    updateTopic: unary(({ topic, updateMask }: { topic: Topic } & UpdateMask) =>
+      broker.updateTopic(topic, updateMask?.paths ?? []),
+    ),
     getTopic: unary(({ topic }: { topic: string }) => broker.topic(topic)),
     listTopics: unary(({ project }: { project: string }) => ({ topics: broker.topics(project) })),
     listTopicSubscriptions: unary(({ topic }: { topic: string }) => ({ subscriptions: broker.subscriptionsOf(topic) })),
@@ -85,7 +87,9 @@ function subscriberHandlers(broker: Broker) {
  *
  * @param options.identityToken makes the token of a push subscription that asks for one
  */
-export async function startPubsub(options: { port?: number; identityToken?: (audience: string) => string } = {}): Promise<PubsubServer> {
+export async function startPubsub(
+  options: { port?: number; identityToken?: (audience: string) => string } = {},
+): Promise<PubsubServer> {
   const protos = loadProtos('@google-cloud/pubsub/build/protos/protos.json');
   const broker = new Broker(options.identityToken);
   const server = await serveGrpc(

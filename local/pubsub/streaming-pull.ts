@@ -17,7 +17,10 @@ interface StreamRequest {
 type Call = grpc.ServerDuplexStream<StreamRequest, unknown>;
 
 function properties({ spec }: Subscription): object {
-  return { exactlyOnceDeliveryEnabled: !!spec.enableExactlyOnceDelivery, messageOrderingEnabled: !!spec.enableMessageOrdering };
+  return {
+    exactlyOnceDeliveryEnabled: !!spec.enableExactlyOnceDelivery,
+    messageOrderingEnabled: !!spec.enableMessageOrdering,
+  };
 }
 
 function consumerOf(call: Call, subscription: Subscription, first: StreamRequest): Consumer {
@@ -69,7 +72,9 @@ export function streamingPull(broker: Broker, call: Call): void {
     // A client that learns how long its messages take moves its deadline while the stream runs.
     if (consumer && request.streamAckDeadlineSeconds) consumer.ackDeadlineSeconds = request.streamAckDeadlineSeconds;
     for (const ackId of request.ackIds ?? []) known.ack(ackId);
-    (request.modifyDeadlineAckIds ?? []).forEach((ackId, index) => known.extend(ackId, request.modifyDeadlineSeconds?.[index] ?? 0));
+    (request.modifyDeadlineAckIds ?? []).forEach((ackId, index) =>
+      known.extend(ackId, request.modifyDeadlineSeconds?.[index] ?? 0),
+    );
   });
   call.on('end', () => {
     leave();

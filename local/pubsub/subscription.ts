@@ -88,7 +88,11 @@ export class Subscription {
       const ackId = String(++nextAckId);
       const seconds = consumer?.ackDeadlineSeconds || this.spec.ackDeadlineSeconds || 10;
       this.#out.set(ackId, { ...delivery, consumer, deadline: setTimeout(() => this.nack(ackId), seconds * 1000) });
-      taken.push({ ackId, message: delivery.message, deliveryAttempt: this.spec.deadLetterPolicy ? delivery.attempt : 0 });
+      taken.push({
+        ackId,
+        message: delivery.message,
+        deliveryAttempt: this.spec.deadLetterPolicy ? delivery.attempt : 0,
+      });
     }
     return taken;
   }

@@ -27,14 +27,19 @@ function listens(port: number): Promise<boolean> {
 }
 
 /** Starts Temporal's development server with its Web UI; what it knows is kept in one SQLite file. */
-export async function startTemporal(options: TemporalOptions): Promise<{ address: string; uiUrl: string; stop(): Promise<void> }> {
+export async function startTemporal(
+  options: TemporalOptions,
+): Promise<{ address: string; uiUrl: string; stop(): Promise<void> }> {
   const [port, uiPort, httpPort, metricsPort] = await Promise.all([
     options.port ?? freePort(),
     options.uiPort ?? freePort(),
     freePort(),
     freePort(),
   ]);
-  const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
+  const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => [
+    '--search-attribute',
+    `${name}=${type}`,
+  ]);
   const uiUrl = `http://127.0.0.1:${uiPort}`;
   const server = await spawnServer({
     name: 'Temporal',
@@ -42,7 +47,14 @@ export async function startTemporal(options: TemporalOptions): Promise<{ address
     args: [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--http-port', String(httpPort)],
       ...['--ui-ip', '127.0.0.1', '--ui-port', String(uiPort), '--metrics-port', String(metricsPort)],
-      ...['--db-filename', path.resolve(options.stateDirectory, 'temporal.db'), '--namespace', options.namespace, '--log-level', 'warn'],
+      ...[
+        '--db-filename',
+        path.resolve(options.stateDirectory, 'temporal.db'),
+        '--namespace',
+        options.namespace,
+        '--log-level',
+        'warn',
+      ],
       ...attributes,
     ],
     logFile: path.join(options.logDirectory, 'temporal.log'),

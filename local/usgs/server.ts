@@ -61,7 +61,12 @@ async function load(poll: Poll): Promise<Answer> {
   const body = await poll.read();
   const digest = createHash('sha256').update(body).digest('hex').slice(0, 16);
   // Weak: one tag for both encodings of the same answer.
-  return { body, zipped: await zip(body, { level: 1 }), etag: `W/"${digest}"`, date: new Date(poll.generated).toUTCString() };
+  return {
+    body,
+    zipped: await zip(body, { level: 1 }),
+    etag: `W/"${digest}"`,
+    date: new Date(poll.generated).toUTCString(),
+  };
 }
 
 function acceptsGzip(request: IncomingMessage): boolean {
@@ -84,7 +89,12 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   const zipped = acceptsGzip(request);
   const body = zipped ? answer.zipped : answer.body;
   const encoding = zipped ? { 'content-encoding': 'gzip' } : {};
-  response.writeHead(200, { ...common, ...encoding, 'content-type': 'application/json; charset=utf-8', 'content-length': body.length });
+  response.writeHead(200, {
+    ...common,
+    ...encoding,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length,
+  });
   // Node drops the body of a HEAD by itself.
   response.end(body);
 }
@@ -100,7 +110,11 @@ async function answerOf(state: FeedState, shown: Poll): Promise<Answer> {
   }
 }
 
-async function handle(feeds: Map<string, FeedState>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  feeds: Map<string, FeedState>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end('Method Not Allowed');
     return;

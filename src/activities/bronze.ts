@@ -46,22 +46,34 @@ export function bronzeActivities({ environment, store, deltas, ledger }: Activit
     async planRange(input: { from: string; to: string; contractUri: string }): Promise<PlanSummary> {
       const contract = await readContract(store, input.contractUri);
       const states = await ledger.latest(contract.source, ['partition']);
-      const done = new Map(states.filter(({ state }) => state === 'done').map(({ subject, fingerprint }) => [subject, fingerprint]));
+      const done = new Map(
+        states.filter(({ state }) => state === 'done').map(({ subject, fingerprint }) => [subject, fingerprint]),
+      );
       const range = { from: new Date(input.from), to: new Date(input.to) };
       const plan = await planRange(store, buckets.bronze, contract, range, done);
-      const missing = plan.missing.map((run) => ledgerEvent('missing', contract.source, `${run.feed}/${run.from}`, 'missing', '', run));
+      const missing = plan.missing.map((run) =>
+        ledgerEvent('missing', contract.source, `${run.feed}/${run.from}`, 'missing', '', run),
+      );
       await ledger.append(missing);
       return summarise(await storePlan(store, buckets.ops, plan), plan);
     },
 
     /** Verifies what nobody has verified yet, and stores the chunks of what is left. */
-    async validatePlan(input: { planUri: string; contractUri: string }): Promise<{ chunks: ValidatedChunk[]; refused: number }> {
+    async validatePlan(input: {
+      planUri: string;
+      contractUri: string;
+    }): Promise<{ chunks: ValidatedChunk[]; refused: number }> {
       const contract = await readContract(store, input.contractUri);
       const plan = JSON.parse((await store.read(input.planUri)).toString('utf8')) as Plan;
       if (!plan.chunks.length) return { chunks: [], refused: 0 };
       const states = await ledger.latest(contract.source, ['arrival']);
       const known = new Map(states.map(({ subject, state }) => [subject, state]));
-      const resources = { store, bronzeBucket: buckets.bronze, quarantineBucket: buckets.quarantine, progress: (objects: number) => heartbeat({ objects }) };
+      const resources = {
+        store,
+        bronzeBucket: buckets.bronze,
+        quarantineBucket: buckets.quarantine,
+        progress: (objects: number) => heartbeat({ objects }),
+      };
       const chunks: ValidatedChunk[] = [];
       let refused = 0;
       for (const objects of plan.chunks) {
@@ -72,7 +84,12 @@ export function bronzeActivities({ environment, store, deltas, ledger }: Activit
         const chunk = toChunk(contract, validation.accepted);
         await deltas.writeChunk(chunk);
         const published = (await deltas.readManifest(chunk.table, chunk.batchId)) !== undefined;
-        chunks.push({ batchId: chunk.batchId, uri: deltas.chunkUri(chunk.batchId), objects: chunk.objects.length, published });
+        chunks.push({
+          batchId: chunk.batchId,
+          uri: deltas.chunkUri(chunk.batchId),
+          objects: chunk.objects.length,
+          published,
+        });
       }
       return { chunks, refused };
     },

@@ -9,7 +9,13 @@ export class CodedFailures implements ActivityInboundCallsInterceptor {
       return await next(input);
     } catch (error) {
       if (!(error instanceof CupelError)) throw error;
-      throw ApplicationFailure.create({ message: error.message, type: error.code, nonRetryable: !error.retryable, details: [error.details], cause: error });
+      throw ApplicationFailure.create({
+        message: error.message,
+        type: error.code,
+        nonRetryable: !error.retryable,
+        details: [error.details],
+        cause: error,
+      });
     }
   }
 }

@@ -1,5 +1,12 @@
 import type { Client } from '@temporalio/client';
-import { bigqueryClient, dataflowClients, dataformClient, functionCaller, restCatalog, storageClient } from '../gcp/clients.ts';
+import {
+  bigqueryClient,
+  dataflowClients,
+  dataformClient,
+  functionCaller,
+  restCatalog,
+  storageClient,
+} from '../gcp/clients.ts';
 import type { FunctionCaller } from '../gcp/clients.ts';
 import type { CupelEnvironment } from '../gcp/env.ts';
 import { cupelError } from '../errors.ts';
@@ -16,7 +23,11 @@ const POLL_TIMEOUT_MS = 60_000;
 function lazyCaller(url: string): FunctionCaller {
   let caller: Promise<FunctionCaller> | undefined;
   return async (body, headers) => {
-    if (!url) throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: 'CUPEL_FUNCTION_POLL_URL', expected: 'the URL of the function poll' });
+    if (!url)
+      throw cupelError('CUP_ENVIRONMENT_INVALID', {
+        variable: 'CUPEL_FUNCTION_POLL_URL',
+        expected: 'the URL of the function poll',
+      });
     return (await (caller ??= functionCaller(url, POLL_TIMEOUT_MS)))(body, headers);
   };
 }

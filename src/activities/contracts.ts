@@ -21,4 +21,3 @@ export function contractActivities({ environment, store }: ActivityResources) {
     },
   };
 }
-

@@ -35,7 +35,10 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
   const where = { projectId: environment.project, location: environment.region };
   const { pollIntervalMs } = environment;
 
-  async function findJob(jobName: string, wanted: (labels: Record<string, string>, job: Job) => boolean): Promise<DataflowJob | undefined> {
+  async function findJob(
+    jobName: string,
+    wanted: (labels: Record<string, string>, job: Job) => boolean,
+  ): Promise<DataflowJob | undefined> {
     const request = { ...where, name: jobName, filter: 'ALL', view: 'JOB_VIEW_DESCRIPTION' } as const;
     try {
       for await (const job of dataflow.jobs.listJobsAsync(request, { timeout: 60_000 })) {
@@ -47,7 +50,11 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
     }
   }
 
-  async function launch(spec: LaunchDataflowJob, jobName: string, labels: Record<string, string>): Promise<DataflowJob> {
+  async function launch(
+    spec: LaunchDataflowJob,
+    jobName: string,
+    labels: Record<string, string>,
+  ): Promise<DataflowJob> {
     const launchParameter = {
       jobName,
       containerSpecGcsPath: environment.dataflowTemplate,
@@ -61,7 +68,10 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
   /** The job's state; undefined where it cannot be told now. */
   async function look(job: DataflowJob, misses: number): Promise<string | undefined> {
     try {
-      const [found] = await dataflow.jobs.getJob({ ...where, jobId: job.jobId, view: 'JOB_VIEW_SUMMARY' }, { timeout: 60_000 });
+      const [found] = await dataflow.jobs.getJob(
+        { ...where, jobId: job.jobId, view: 'JOB_VIEW_SUMMARY' },
+        { timeout: 60_000 },
+      );
       return String(found.currentState);
     } catch (error) {
       // A failure to look is no failure of the job; a new job may not be found at once.
@@ -73,7 +83,10 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
 
   async function cancel(job: DataflowJob): Promise<void> {
     try {
-      await dataflow.jobs.updateJob({ ...where, jobId: job.jobId, job: { requestedState: 'JOB_STATE_CANCELLED' } }, { timeout: 60_000 });
+      await dataflow.jobs.updateJob(
+        { ...where, jobId: job.jobId, job: { requestedState: 'JOB_STATE_CANCELLED' } },
+        { timeout: 60_000 },
+      );
     } catch (error) {
       if (googleCode(error) !== FAILED_PRECONDITION) throw googleError('Dataflow', `updateJob ${job.jobId}`, error); // it has ended
     }
@@ -82,7 +95,8 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
   async function errorsOf(job: DataflowJob): Promise<string> {
     const texts: string[] = [];
     const request = { ...where, jobId: job.jobId, minimumImportance: 'JOB_MESSAGE_ERROR' } as const;
-    for await (const message of dataflow.messages.listJobMessagesAsync(request, { timeout: 60_000 })) texts.push(message.messageText ?? '');
+    for await (const message of dataflow.messages.listJobMessagesAsync(request, { timeout: 60_000 }))
+      texts.push(message.messageText ?? '');
     return texts.slice(-3).join(' | ');
   }
 
@@ -111,10 +125,15 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
       } catch (error) {
         if (googleCode(error) !== ALREADY_EXISTS) throw googleError('Dataflow', `launch ${jobName}`, error);
         // The same work is running already, for us or for a run before: its result is the same.
-        const active = (job: Job): boolean => !SUCCEEDED.has(String(job.currentState)) && !FAILED.has(String(job.currentState));
+        const active = (job: Job): boolean =>
+          !SUCCEEDED.has(String(job.currentState)) && !FAILED.has(String(job.currentState));
         const running = await findJob(jobName, (labels, job) => labels['cupel-work'] === work && active(job));
         if (running) return running;
-        throw cupelError('CUP_GOOGLE_UNAVAILABLE', { service: 'Dataflow', request: `launch ${jobName}`, answer: 'it ended while it was looked for' }, error);
+        throw cupelError(
+          'CUP_GOOGLE_UNAVAILABLE',
+          { service: 'Dataflow', request: `launch ${jobName}`, answer: 'it ended while it was looked for' },
+          error,
+        );
       }
     },
 
@@ -135,7 +154,8 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
         const ended = state !== undefined && (SUCCEEDED.has(state) || FAILED.has(state));
         if (ended && cancellationSignal.aborted) throw new CancelledFailure(`job ${job.jobId} ended as ${state}`);
         if (ended && SUCCEEDED.has(state)) return metricsOf(job);
-        if (ended && state === 'JOB_STATE_CANCELLED') throw cupelError('CUP_DATAFLOW_JOB_CANCELLED', { job: job.jobId });
+        if (ended && state === 'JOB_STATE_CANCELLED')
+          throw cupelError('CUP_DATAFLOW_JOB_CANCELLED', { job: job.jobId });
         if (ended) throw cupelError('CUP_DATAFLOW_JOB_FAILED', { job: job.jobId, errors: await errorsOf(job) });
         if (cancellationSignal.aborted && !cancelled) {
           await cancel(job);

@@ -43,7 +43,12 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
     const found: ActionOutcome[] = [];
     for await (const action of dataform.queryWorkflowInvocationActionsAsync({ name: invocation }, TIMEOUT)) {
       const target = `${action.target?.schema ?? ''}.${action.target?.name ?? ''}`;
-      found.push({ target, state: String(action.state), reason: action.failureReason ?? '', jobId: action.bigqueryAction?.jobId ?? '' });
+      found.push({
+        target,
+        state: String(action.state),
+        reason: action.failureReason ?? '',
+        jobId: action.bigqueryAction?.jobId ?? '',
+      });
     }
     return found;
   }
@@ -51,10 +56,15 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
   /** Failed assertions are an outcome of the data and not of the machinery: no retry mends them. */
   async function failure(invocation: string, state: string): Promise<Error> {
     const failed = (await outcomes(invocation)).filter((action) => action.state === 'FAILED');
-    const actions = failed.map(({ target, reason, jobId }) => `${target}: ${reason} (job ${jobId || 'none'})`).join('; ');
+    const actions = failed
+      .map(({ target, reason, jobId }) => `${target}: ${reason} (job ${jobId || 'none'})`)
+      .join('; ');
     if (state === 'CANCELLED') return cupelError('CUP_DATAFORM_CANCELLED', { invocation });
     const onlyAssertions = failed.length > 0 && failed.every(({ reason }) => /assertion failed/i.test(reason));
-    return cupelError(onlyAssertions ? 'CUP_DATAFORM_ASSERTION_FAILED' : 'CUP_DATAFORM_INVOCATION_FAILED', { invocation, actions });
+    return cupelError(onlyAssertions ? 'CUP_DATAFORM_ASSERTION_FAILED' : 'CUP_DATAFORM_INVOCATION_FAILED', {
+      invocation,
+      actions,
+    });
   }
 
   async function cancel(invocation: string): Promise<void> {
@@ -72,7 +82,10 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
      * @throws CupelError CUP_DATAFORM_COMPILATION_FAILED with every error and its file
      */
     async compileDataform({ asOf }: { asOf: string }): Promise<Compilation> {
-      const codeCompilationConfig = { defaultDatabase: environment.project, vars: { as_of: asOf, catalog: environment.catalog.name } };
+      const codeCompilationConfig = {
+        defaultDatabase: environment.project,
+        vars: { as_of: asOf, catalog: environment.catalog.name },
+      };
       const request = { parent, compilationResult: { gitCommitish: 'main', codeCompilationConfig } };
       try {
         const [result] = await dataform.createCompilationResult(request, { timeout: COMPILE_TIMEOUT_MS });
@@ -92,7 +105,10 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
             if (known.compilationResult === compilationResult && known.name) return known.name;
           }
         }
-        const workflowInvocation = { compilationResult, invocationConfig: { includedTags: tags, transitiveDependenciesIncluded: true } };
+        const workflowInvocation = {
+          compilationResult,
+          invocationConfig: { includedTags: tags, transitiveDependenciesIncluded: true },
+        };
         const [started] = await dataform.createWorkflowInvocation({ parent, workflowInvocation }, TIMEOUT);
         return started.name ?? '';
       } catch (error) {

@@ -39,7 +39,17 @@ export function functionActivities({ environment, store, callPoll, ledger }: Act
     },
 
     /** Enters into the ledger that an answer came too late for its nominal hour. */
-    async recordGap({ source, feed, nominalTime, object }: { source: string; feed: string; nominalTime: string; object: string }): Promise<void> {
+    async recordGap({
+      source,
+      feed,
+      nominalTime,
+      object,
+    }: {
+      source: string;
+      feed: string;
+      nominalTime: string;
+      object: string;
+    }): Promise<void> {
       await ledger.append([ledgerEvent('gap', source, `${feed}/${nominalTime}`, 'gap', '', { object })]);
     },
   };

@@ -7,7 +7,15 @@ import type { ActivityResources } from './resources.ts';
 export function ledgerActivities({ store, deltas, ledger }: ActivityResources) {
   return {
     /** Enters settled batches and their partitions: one write per run. */
-    async recordBatches({ table, batchIds, contractUri }: { table: string; batchIds: string[]; contractUri: string }): Promise<void> {
+    async recordBatches({
+      table,
+      batchIds,
+      contractUri,
+    }: {
+      table: string;
+      batchIds: string[];
+      contractUri: string;
+    }): Promise<void> {
       const { source } = await readContract(store, contractUri);
       const events = await Promise.all(batchIds.map((batchId) => batchEvents(deltas, source, table, batchId)));
       await ledger.append(events.flat());
@@ -20,7 +28,12 @@ export function ledgerActivities({ store, deltas, ledger }: ActivityResources) {
     },
 
     /** Enters that Gold was made, from what, and as of when. */
-    async recordMaterialization(made: { source: string; fingerprint: string; invocation: string; asOf: string }): Promise<void> {
+    async recordMaterialization(made: {
+      source: string;
+      fingerprint: string;
+      invocation: string;
+      asOf: string;
+    }): Promise<void> {
       const detail = { invocation: made.invocation, asOf: made.asOf };
       await ledger.append([ledgerEvent('materialization', made.source, 'gold', 'succeeded', made.fingerprint, detail)]);
     },

@@ -1,5 +1,11 @@
 import { heartbeat } from '@temporalio/activity';
-import { commitWaiting, compact, ensureSilverTable, EXPIRE_ABOVE, expireSnapshots } from '../lakehouse/committer/index.ts';
+import {
+  commitWaiting,
+  compact,
+  ensureSilverTable,
+  EXPIRE_ABOVE,
+  expireSnapshots,
+} from '../lakehouse/committer/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import type { Done } from '../lakehouse/deltas/index.ts';
 import { IcebergTable } from '../lakehouse/iceberg/index.ts';
@@ -23,18 +29,30 @@ export function silverActivities(resources: ActivityResources) {
   const { store, deltas, catalog } = resources;
   return {
     /** Merges and commits waiting batches as one snapshot. Safe to repeat after any crash. */
-    async commitBatches({ batchIds, contractUri }: { table: string; batchIds: string[]; contractUri: string }): Promise<Done[]> {
+    async commitBatches({
+      batchIds,
+      contractUri,
+    }: {
+      table: string;
+      batchIds: string[];
+      contractUri: string;
+    }): Promise<Done[]> {
       const contract = await readContract(store, contractUri);
       return withHeartbeat(() => commitWaiting(resources, contract, batchIds));
     },
 
     /** Compacts buckets with many small files, and expires snapshots before the metadata grows too big. */
-    async maintainTable({ contractUri }: { contractUri: string }): Promise<{ compactedFiles: number; expiredSnapshots: number }> {
+    async maintainTable({
+      contractUri,
+    }: {
+      contractUri: string;
+    }): Promise<{ compactedFiles: number; expiredSnapshots: number }> {
       const contract = await readContract(store, contractUri);
       return withHeartbeat(async () => {
         const compactedFiles = await compact(resources, contract);
         const table = await ensureSilverTable(catalog, store, contract);
-        const expiredSnapshots = table.snapshots.length > EXPIRE_ABOVE ? await expireSnapshots(table, resources.now()) : 0;
+        const expiredSnapshots =
+          table.snapshots.length > EXPIRE_ABOVE ? await expireSnapshots(table, resources.now()) : 0;
         return { compactedFiles, expiredSnapshots };
       });
     },
@@ -49,7 +67,11 @@ export function silverActivities(resources: ActivityResources) {
      * The newest snapshot of a source's table and the one time that Gold reads as of: our clock, or a millisecond after the
      * snapshot where that is later, so that the snapshot is always seen.
      */
-    async readSilverState({ contractUri }: { contractUri: string }): Promise<{ snapshotId: string | null; asOf: string }> {
+    async readSilverState({
+      contractUri,
+    }: {
+      contractUri: string;
+    }): Promise<{ snapshotId: string | null; asOf: string }> {
       const contract = await readContract(store, contractUri);
       const table = await IcebergTable.load(catalog, store, contract.sink.namespace, contract.sink.table);
       const newest = table?.current;

@@ -1,4 +1,10 @@
-import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import {
+  WithStartWorkflowOperation,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { committerId, sourceId, TASK_QUEUE } from '../workflows/ids.ts';
 import type { committer, Submission } from '../workflows/committer.ts';
@@ -17,7 +23,10 @@ export function temporalActivities({ temporal }: ActivityResources) {
         workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       });
       try {
-        await temporal.workflow.executeUpdateWithStart<typeof sourceWorkflow, void, [Lease]>('acquireLease', { args: [lease], startWorkflowOperation });
+        await temporal.workflow.executeUpdateWithStart<typeof sourceWorkflow, void, [Lease]>('acquireLease', {
+          args: [lease],
+          startWorkflowOperation,
+        });
       } catch (error) {
         // The refusal of the entity, with its type and the holder, is the answer.
         if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) throw error.cause;
@@ -26,9 +35,19 @@ export function temporalActivities({ temporal }: ActivityResources) {
     },
 
     /** Gives a range back; an entity that is gone holds none. */
-    async releaseLease({ source, workflowId, runId }: { source: string; workflowId: string; runId: string }): Promise<void> {
+    async releaseLease({
+      source,
+      workflowId,
+      runId,
+    }: {
+      source: string;
+      workflowId: string;
+      runId: string;
+    }): Promise<void> {
       try {
-        await temporal.workflow.getHandle(sourceId(source)).executeUpdate('releaseLease', { args: [{ workflowId, runId }] });
+        await temporal.workflow
+          .getHandle(sourceId(source))
+          .executeUpdate('releaseLease', { args: [{ workflowId, runId }] });
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
@@ -46,8 +65,17 @@ export function temporalActivities({ temporal }: ActivityResources) {
     },
 
     /** Hands batches to the committer of a table, and starts it where there is none. */
-    async submitBatches(input: { table: string; contractUri: string; batchIds: string[]; waiter: string }): Promise<void> {
-      const submissions = input.batchIds.map((batchId) => ({ batchId, contractUri: input.contractUri, waiter: input.waiter }));
+    async submitBatches(input: {
+      table: string;
+      contractUri: string;
+      batchIds: string[];
+      waiter: string;
+    }): Promise<void> {
+      const submissions = input.batchIds.map((batchId) => ({
+        batchId,
+        contractUri: input.contractUri,
+        waiter: input.waiter,
+      }));
       await temporal.workflow.signalWithStart<typeof committer, [Submission[]]>('committer', {
         workflowId: committerId(input.table),
         taskQueue: TASK_QUEUE,

@@ -24,7 +24,12 @@ function toColumn(property: OdcsProperty): Column {
 }
 
 /** What ajv cannot see: that the parts of a contract agree with each other. */
-function disagreements(columns: Column[], key: string[], custom: CustomProperties, properties: OdcsProperty[]): string[] {
+function disagreements(
+  columns: Column[],
+  key: string[],
+  custom: CustomProperties,
+  properties: OdcsProperty[],
+): string[] {
   const found: string[] = [];
   const names = new Set(columns.map((column) => column.name));
   for (const property of properties) {
@@ -36,7 +41,8 @@ function disagreements(columns: Column[], key: string[], custom: CustomPropertie
   if (names.size !== columns.length) found.push('schema: expected every column name once');
   if (key.length !== 1) found.push('schema: expected exactly one property with primaryKey: true');
   const version = columns.find((column) => column.name === custom.versionField);
-  if (version?.type !== 'timestamptz' || !version.required) found.push('versionField: expected a required timestamp column');
+  if (version?.type !== 'timestamptz' || !version.required)
+    found.push('versionField: expected a required timestamp column');
   const mapped = new Set(custom.mapping.map((rule) => rule.column));
   for (const name of names) if (!mapped.has(name)) found.push(`mapping: expected a rule for column ${name}`);
   for (const name of mapped) if (!names.has(name)) found.push(`mapping: ${name} is no column of the schema`);
@@ -49,7 +55,9 @@ function disagreements(columns: Column[], key: string[], custom: CustomPropertie
 
 /** SHA-256 in hex of the RFC 8785 form of a value. */
 export function canonicalHash(value: unknown): string {
-  return createHash('sha256').update(canonicalize(value) ?? '').digest('hex');
+  return createHash('sha256')
+    .update(canonicalize(value) ?? '')
+    .digest('hex');
 }
 
 function assemble(odcs: OdcsContract, custom: CustomProperties, columns: Column[], key: string[]): CompiledContract {
@@ -76,7 +84,11 @@ function assemble(odcs: OdcsContract, custom: CustomProperties, columns: Column[
 export function compileContract(text: string, path: string): CompiledContract {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
-  if (document.errors.length) throw invalid(path, document.errors.map((error) => error.message));
+  if (document.errors.length)
+    throw invalid(
+      path,
+      document.errors.map((error) => error.message),
+    );
   const faults = checkOdcs(document, lines);
   if (faults.length) throw invalid(path, faults);
   const odcs = document.toJS() as OdcsContract;

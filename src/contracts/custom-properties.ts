@@ -36,9 +36,10 @@ const rule = object(
   ['orLastPathSegmentOf', 'as'],
 );
 
-const feed = object({ name, url: { type: 'string', pattern: '^https://' }, coverageSeconds: positive, intervalSeconds: positive }, [
-  'intervalSeconds',
-]);
+const feed = object(
+  { name, url: { type: 'string', pattern: '^https://' }, coverageSeconds: positive, intervalSeconds: positive },
+  ['intervalSeconds'],
+);
 
 const SCHEMA = object({
   rulesVersion: positive,
@@ -46,7 +47,12 @@ const SCHEMA = object({
   carrierOrder: name,
   versionTies: { enum: ['possible', 'none'] },
   absence: { enum: ['never'] },
-  sink: object({ kind: { enum: ['iceberg'] }, namespace: name, table: name, bucketCount: { type: 'integer', minimum: 1, maximum: 4096 } }),
+  sink: object({
+    kind: { enum: ['iceberg'] },
+    namespace: name,
+    table: name,
+    bucketCount: { type: 'integer', minimum: 1, maximum: 4096 },
+  }),
   unpack: object({ kind: { enum: ['geojson-feature-collection'] }, mediaType: path, extension: name }),
   mapping: { type: 'object', additionalProperties: rule, minProperties: 1 },
   feeds: { type: 'array', items: feed, minItems: 1 },
@@ -92,7 +98,11 @@ export function readCustomProperties(
     const at = [...parts, ...(extra ? [extra] : [])];
     const index = entries.findIndex((entry) => entry.property === at[0]);
     const inner = at.slice(1).map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-    const line = lineOf(document, lines, index < 0 ? ['customProperties'] : ['customProperties', index, 'value', ...inner]);
+    const line = lineOf(
+      document,
+      lines,
+      index < 0 ? ['customProperties'] : ['customProperties', index, 'value', ...inner],
+    );
     const what = extra ? 'unknown key' : missing ? `expected ${missing}` : (error.message ?? error.keyword);
     return `line ${line}, customProperties.${at.join('.')}: ${what}`.replace(/\.:/, ':');
   }

@@ -78,7 +78,12 @@ export interface CompiledContract {
 export const SYSTEM_COLUMNS: readonly Column[] = [
   { name: '_first_version', type: 'timestamptz', required: true, doc: 'Least version ever seen for the key' },
   { name: '_deleted', type: 'boolean', required: true, doc: 'Tombstone' },
-  { name: '_carrier_order', type: 'timestamptz', required: true, doc: 'Order of the answer or envelope that carried the record' },
+  {
+    name: '_carrier_order',
+    type: 'timestamptz',
+    required: true,
+    doc: 'Order of the answer or envelope that carried the record',
+  },
   { name: '_rules_version', type: 'int', required: true, doc: 'Version of the rules that made the row' },
   { name: '_record_hash', type: 'binary', required: true, doc: 'SHA-256 of the raw record in RFC 8785 form, 32 bytes' },
   { name: '_record_id', type: 'string', required: true, doc: 'Bronze object and offset of the record' },

@@ -1,6 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { BigQuery } from '@google-cloud/bigquery';
-import type { FlexTemplatesServiceClient, JobsV1Beta3Client, MessagesV1Beta3Client, MetricsV1Beta3Client } from '@google-cloud/dataflow';
+import type {
+  FlexTemplatesServiceClient,
+  JobsV1Beta3Client,
+  MessagesV1Beta3Client,
+  MetricsV1Beta3Client,
+} from '@google-cloud/dataflow';
 import type { v1 } from '@google-cloud/dataform';
 import type { PubSub } from '@google-cloud/pubsub';
 import type { Storage } from '@google-cloud/storage';
@@ -65,11 +70,17 @@ export async function dataflowClients(environment: CupelEnvironment): Promise<Da
 /** Client of Dataform: `v1`, since the package's default export is still v1beta1. */
 export async function dataformClient(environment: CupelEnvironment): Promise<v1.DataformClient> {
   const { v1: api } = await import('@google-cloud/dataform');
-  return new api.DataformClient({ projectId: environment.project, ...(await grpcOptions(environment.endpoints.dataform)) });
+  return new api.DataformClient({
+    projectId: environment.project,
+    ...(await grpcOptions(environment.endpoints.dataform)),
+  });
 }
 
 /** Sends a JSON body with an ID token whose audience is the function's URL. */
-export type FunctionCaller = (body: unknown, headers?: Record<string, string>) => Promise<{ status: number; body: unknown }>;
+export type FunctionCaller = (
+  body: unknown,
+  headers?: Record<string, string>,
+) => Promise<{ status: number; body: unknown }>;
 
 /**
  * Makes a caller of one Cloud Function. The token comes from application default credentials.

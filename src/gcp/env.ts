@@ -55,7 +55,8 @@ function positiveInteger(env: Variables, name: string, fallback: number): number
   const text = env[name];
   if (!text) return fallback;
   const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0) throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: name, expected: 'a whole number above 0' });
+  if (!Number.isInteger(value) || value <= 0)
+    throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: name, expected: 'a whole number above 0' });
   return value;
 }
 
@@ -75,7 +76,8 @@ function endpoints(env: Variables): CupelEnvironment['endpoints'] {
  */
 export function readEnvironment(env: Variables = process.env): CupelEnvironment {
   const project = env.CUPEL_PROJECT || env.GOOGLE_CLOUD_PROJECT;
-  if (!project) throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: 'CUPEL_PROJECT', expected: 'the Google Cloud project' });
+  if (!project)
+    throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: 'CUPEL_PROJECT', expected: 'the Google Cloud project' });
   const region = env.CUPEL_REGION || 'us-central1';
   const buckets = {
     bronze: env.CUPEL_BRONZE_BUCKET || `${project}-bronze`,

@@ -32,13 +32,16 @@ const publicAgent = new Agent({ connect: { lookup: publicLookup as never } });
 const anyAgent = new Agent();
 
 function checkHost(url: URL, options: FetchOptions): void {
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw cupelError('CUP_HOST_REFUSED', { url: url.origin, expected: 'https' });
-  if (!options.hosts.includes(url.hostname)) throw cupelError('CUP_HOST_REFUSED', { host: url.hostname, expected: options.hosts.join(', ') });
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw cupelError('CUP_HOST_REFUSED', { url: url.origin, expected: 'https' });
+  if (!options.hosts.includes(url.hostname))
+    throw cupelError('CUP_HOST_REFUSED', { host: url.hostname, expected: options.hosts.join(', ') });
 }
 
 function checkAddress(target: URL, options: FetchOptions): void {
   const host = target.hostname.replace(/^\[|\]$/g, '');
-  if (!options.allowPrivateAddresses && isIP(host) && isPrivateAddress(host)) throw cupelError('CUP_HOST_REFUSED', { host, found: 'a private address' });
+  if (!options.allowPrivateAddresses && isIP(host) && isPrivateAddress(host))
+    throw cupelError('CUP_HOST_REFUSED', { host, found: 'a private address' });
 }
 
 /** Where a request really goes: the endpoint that stands for the host, else the URL itself. */
@@ -68,11 +71,17 @@ async function follow(url: URL, options: FetchOptions, signal: AbortSignal, redi
   const target = targetOf(url, options);
   checkAddress(target, options);
   const dispatcher = options.allowPrivateAddresses ? anyAgent : publicAgent;
-  const response = await fetch(target, { redirect: 'manual', signal, dispatcher, headers: { 'user-agent': 'cupel', 'accept-encoding': 'gzip' } });
+  const response = await fetch(target, {
+    redirect: 'manual',
+    signal,
+    dispatcher,
+    headers: { 'user-agent': 'cupel', 'accept-encoding': 'gzip' },
+  });
   if (REDIRECTS.has(response.status)) {
     await response.body?.cancel();
     const location = response.headers.get('location');
-    if (!location || redirects === MAX_REDIRECTS) throw cupelError('CUP_FETCH_FAILED', { url: url.href, expected: `at most ${MAX_REDIRECTS} redirects` });
+    if (!location || redirects === MAX_REDIRECTS)
+      throw cupelError('CUP_FETCH_FAILED', { url: url.href, expected: `at most ${MAX_REDIRECTS} redirects` });
     return follow(new URL(location, url), options, signal, redirects + 1);
   }
   if (response.status !== 200) {

@@ -6,7 +6,11 @@ function endpoints(text: string | undefined): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const [host, url] = pair.split(/=(.*)/s);
-      if (!host || !url || !URL.canParse(url)) throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: 'CUPEL_HTTP_ENDPOINTS', expected: 'host=URL,host=URL' });
+      if (!host || !url || !URL.canParse(url))
+        throw cupelError('CUP_ENVIRONMENT_INVALID', {
+          variable: 'CUPEL_HTTP_ENDPOINTS',
+          expected: 'host=URL,host=URL',
+        });
       return [host, url];
     }),
   );
@@ -17,5 +21,8 @@ function endpoints(text: string | undefined): Record<string, string> {
  * `CUPEL_ALLOW_PRIVATE_ADDRESSES=1`. Both are unset in production.
  */
 export function fetchSettings(env: Record<string, string | undefined>): Omit<FetchOptions, 'hosts'> {
-  return { endpoints: endpoints(env.CUPEL_HTTP_ENDPOINTS), allowPrivateAddresses: env.CUPEL_ALLOW_PRIVATE_ADDRESSES === '1' };
+  return {
+    endpoints: endpoints(env.CUPEL_HTTP_ENDPOINTS),
+    allowPrivateAddresses: env.CUPEL_ALLOW_PRIVATE_ADDRESSES === '1',
+  };
 }

@@ -47,7 +47,11 @@ export interface PollResources {
 
 function feedOf(contract: CompiledContract, name: string): Feed {
   const feed = contract.feeds.find((candidate) => candidate.name === name);
-  if (!feed) throw cupelError('CUP_FEED_UNKNOWN', { feed: name, known: contract.feeds.map((candidate) => candidate.name).join(', ') });
+  if (!feed)
+    throw cupelError('CUP_FEED_UNKNOWN', {
+      feed: name,
+      known: contract.feeds.map((candidate) => candidate.name).join(', '),
+    });
   return feed;
 }
 
@@ -61,7 +65,11 @@ function tryUnpack(contract: CompiledContract, bytes: Uint8Array): Unpacked | un
 }
 
 /** An answer holds its nominal hour up to `coverage - interval` late, judged by the answer's own order and never by our clock. */
-function placeOf(feed: Feed, nominal: Date, opened: Unpacked | undefined): { hour: string; state: PollResult['state'] } {
+function placeOf(
+  feed: Feed,
+  nominal: Date,
+  opened: Unpacked | undefined,
+): { hour: string; state: PollResult['state'] } {
   if (!opened) return { hour: hourOf(nominal), state: 'unreadable' };
   const carried = Number(opened.carrierOrder / 1000n);
   const allowed = (feed.coverageSeconds - (feed.intervalSeconds ?? 0)) * 1000;
@@ -75,10 +83,15 @@ function placeOf(feed: Feed, nominal: Date, opened: Unpacked | undefined): { hou
  *
  * @throws CupelError CUP_FEED_UNKNOWN, CUP_REQUEST_INVALID, and those of fetchFeed
  */
-export async function pollFeed(resources: PollResources, contract: CompiledContract, request: PollRequest): Promise<PollResult> {
+export async function pollFeed(
+  resources: PollResources,
+  contract: CompiledContract,
+  request: PollRequest,
+): Promise<PollResult> {
   const feed = feedOf(contract, request.feed);
   const nominal = new Date(request.nominalTime);
-  if (Number.isNaN(nominal.getTime())) throw cupelError('CUP_REQUEST_INVALID', { nominalTime: request.nominalTime, expected: 'an ISO 8601 time' });
+  if (Number.isNaN(nominal.getTime()))
+    throw cupelError('CUP_REQUEST_INVALID', { nominalTime: request.nominalTime, expected: 'an ISO 8601 time' });
   const { bytes } = await fetchFeed(feed.url, { ...resources.fetch, hosts: contract.hosts });
   const opened = tryUnpack(contract, bytes);
   const { hour, state } = placeOf(feed, nominal, opened);

@@ -18,9 +18,17 @@ export function recordPublisher(pubsub: PubSub, topicName: string): RecordPublis
   const topic: Topic = pubsub.topic(topicName, { batching: BATCH });
   return {
     async publish(contract, object, { carrierOrder, records }) {
-      const common = { carrier_order: String(carrierOrder), contract: contract.hash, bronze_object: object, source: contract.source };
+      const common = {
+        carrier_order: String(carrierOrder),
+        contract: contract.hash,
+        bronze_object: object,
+        source: contract.source,
+      };
       const sent = records.map(({ offset, value }) =>
-        topic.publishMessage({ data: Buffer.from(JSON.stringify(value)), attributes: { ...common, record_id: `${object}#${offset}` } }),
+        topic.publishMessage({
+          data: Buffer.from(JSON.stringify(value)),
+          attributes: { ...common, record_id: `${object}#${offset}` },
+        }),
       );
       await Promise.all(sent);
       return sent.length;

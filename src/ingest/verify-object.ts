@@ -14,12 +14,18 @@ export type Verified = { ok: true; records: number; bytes: number } | { ok: fals
  *
  * @throws CupelError CUP_OBJECT_NOT_FOUND, and errors of the storage client
  */
-export async function verifyObject(store: ObjectStore, bucket: string, name: string, contract: CompiledContract): Promise<Verified> {
+export async function verifyObject(
+  store: ObjectStore,
+  bucket: string,
+  name: string,
+  contract: CompiledContract,
+): Promise<Verified> {
   const bytes = await store.read(`gs://${bucket}/${name}`);
   try {
     const expected = parseBronzeName(name)?.sha256;
     const found = createHash('sha256').update(bytes).digest('hex');
-    if (expected !== found) throw cupelError('CUP_OBJECT_CORRUPT', { object: name, expected: expected ?? 'a name with a sha256', found });
+    if (expected !== found)
+      throw cupelError('CUP_OBJECT_CORRUPT', { object: name, expected: expected ?? 'a name with a sha256', found });
     return { ok: true, records: unpackObject(contract, bytes, name).records.length, bytes: bytes.length };
   } catch (error) {
     if (error instanceof CupelError) return { ok: false, code: error.code, detail: error.message };

@@ -21,14 +21,20 @@ export async function loadContract(directory: string, source: string): Promise<C
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    const known = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.yaml')).map((name) => name.slice(0, -5));
+    const known = (await readdir(directory).catch(() => []))
+      .filter((name) => name.endsWith('.yaml'))
+      .map((name) => name.slice(0, -5));
     throw cupelError('CUP_SOURCE_UNKNOWN', { source, known: known.join(', ') || 'none', directory }, error);
   }
   return compileContract(text, file);
 }
 
 /** Publishes a contract under its hash; one that is there already is the same. Returns its URI. */
-export async function publishContract(store: ObjectStore, opsBucket: string, contract: CompiledContract): Promise<string> {
+export async function publishContract(
+  store: ObjectStore,
+  opsBucket: string,
+  contract: CompiledContract,
+): Promise<string> {
   const uri = contractUri(opsBucket, contract.source, contract.hash);
   await store.create(uri, JSON.stringify(contract), 'application/json');
   return uri;

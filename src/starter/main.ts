@@ -12,14 +12,19 @@ Where everything is comes from the environment (docs/production.md). For the lap
   $ eval "$(cupel local env)"
   $ cupel ingest earthquakes && cupel run earthquakes --from 2025-05-04 --to 2025-05-05`;
 
-const program = new Command('cupel').description('A serverless lakehouse on Google Cloud, run by Temporal').enablePositionalOptions().addHelpText('after', HELP);
-for (const add of [localCommand, temporalCommand, ingestCommand, runCommand, silverCommand, ledgerCommand]) add(program);
+const program = new Command('cupel')
+  .description('A serverless lakehouse on Google Cloud, run by Temporal')
+  .enablePositionalOptions()
+  .addHelpText('after', HELP);
+for (const add of [localCommand, temporalCommand, ingestCommand, runCommand, silverCommand, ledgerCommand])
+  add(program);
 
 try {
   await program.parseAsync();
   process.exit(); // gRPC channels of clients may hold the loop open
 } catch (error) {
   process.stderr.write(`cupel: ${(error as Error).message}\n`);
-  for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause) process.stderr.write(`  because: ${cause.message}\n`);
+  for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause)
+    process.stderr.write(`  because: ${cause.message}\n`);
   process.exit(1);
 }

@@ -7,10 +7,18 @@ const SHORT_RETRY = { initialInterval: '1s', backoffCoefficient: 2, maximumInter
 export const short = proxyActivities<Activities>({ startToCloseTimeout: '2m', retry: SHORT_RETRY });
 
 /** A poll is of use for a while only: then the next one, whose answer covers it, or a repair takes over. */
-export const polling = proxyActivities<Activities>({ startToCloseTimeout: '2m', scheduleToCloseTimeout: '15m', retry: SHORT_RETRY });
+export const polling = proxyActivities<Activities>({
+  startToCloseTimeout: '2m',
+  scheduleToCloseTimeout: '15m',
+  retry: SHORT_RETRY,
+});
 
 /** Work of minutes on one machine: a dead worker shows by its missing heartbeat. */
-export const working = proxyActivities<Activities>({ startToCloseTimeout: '2h', heartbeatTimeout: '1m', retry: SHORT_RETRY });
+export const working = proxyActivities<Activities>({
+  startToCloseTimeout: '2h',
+  heartbeatTimeout: '1m',
+  retry: SHORT_RETRY,
+});
 
 /** Waiting for a remote job: cancelling waits until the job has really stopped. */
 export const waiting = proxyActivities<Activities>({

@@ -1,4 +1,14 @@
-import { condition, continueAsNew, defineQuery, defineSignal, getExternalWorkflowHandle, log, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  getExternalWorkflowHandle,
+  log,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Done } from '../lakehouse/deltas/types.ts';
 import { working } from './activities.ts';
 
@@ -68,8 +78,13 @@ async function commitGroup(table: string, group: Submission[]): Promise<void> {
   const batchIds = [...new Set(group.map((submission) => submission.batchId))];
   const outcomes = await working.commitBatches({ table, batchIds, contractUri: group[0]?.contractUri ?? '' });
   for (const waiter of new Set(group.map((submission) => submission.waiter))) {
-    const theirs = new Set(group.filter((submission) => submission.waiter === waiter).map((submission) => submission.batchId));
-    await tell(waiter, outcomes.filter((done) => theirs.has(done.batchId)));
+    const theirs = new Set(
+      group.filter((submission) => submission.waiter === waiter).map((submission) => submission.batchId),
+    );
+    await tell(
+      waiter,
+      outcomes.filter((done) => theirs.has(done.batchId)),
+    );
   }
   await working.maintainTable({ contractUri: group[0]?.contractUri ?? '' });
 }

@@ -7,7 +7,8 @@ export const TASK_QUEUE = 'cupel';
 export const sourceId = (source: string): string => `source/${source}`;
 
 /** One poll of one feed. */
-export const ingestId = (source: string, feed: string, nominalTime: string): string => `ingest/${source}/${feed}/${nominalTime}`;
+export const ingestId = (source: string, feed: string, nominalTime: string): string =>
+  `ingest/${source}/${feed}/${nominalTime}`;
 
 /** One run over a range. */
 export const pipelineId = (source: string, from: string, to: string): string => `pipeline/${source}/${from}/${to}`;

@@ -18,6 +18,7 @@ export async function ingest(input: IngestInput): Promise<PollResult> {
   const nominalTime = canonicalTime(input.nominalTime);
   tag({ source: input.source, kind: 'ingest', stage: 'ingest' }, `Polls **${input.feed}** for ${nominalTime}`);
   const result = await polling.pollFeed({ ...input, nominalTime });
-  if (result.state === 'gap') await short.recordGap({ source: input.source, feed: input.feed, nominalTime, object: result.object });
+  if (result.state === 'gap')
+    await short.recordGap({ source: input.source, feed: input.feed, nominalTime, object: result.object });
   return result;
 }

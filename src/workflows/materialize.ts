@@ -15,7 +15,8 @@ export async function materialize(input: { source: string; contractUri: string }
   if (!silver.snapshotId) return { state: 'empty', asOf: null, invocation: null };
   const compilation = await short.compileDataform({ asOf: silver.asOf });
   const fingerprint = `${silver.snapshotId}/${compilation.commit}`;
-  if (await short.isMaterialized({ source: input.source, fingerprint })) return { state: 'unchanged', asOf: silver.asOf, invocation: null };
+  if (await short.isMaterialized({ source: input.source, fingerprint }))
+    return { state: 'unchanged', asOf: silver.asOf, invocation: null };
   const invocation = await short.startDataform({ compilationResult: compilation.name, tags: ['gold'] });
   await waiting.awaitDataform({ invocation });
   await short.recordMaterialization({ source: input.source, fingerprint, invocation, asOf: silver.asOf });

@@ -59,12 +59,22 @@ async function run(source: string, range: Range): Promise<PipelineResult> {
   const processed = Date.now();
   enterStage('materialize', pipelineDetails(range, 'materializes Gold', plan));
   const gold = await materialize({ source, contractUri: contract.uri });
-  enterStage('done', pipelineDetails(range, `done: ${batches.rows} rows in ${batches.committed} committed batches`, plan));
-  const stageMs = { validate: validated - started, process: processed - validated, materialize: Date.now() - processed };
+  enterStage(
+    'done',
+    pipelineDetails(range, `done: ${batches.rows} rows in ${batches.committed} committed batches`, plan),
+  );
+  const stageMs = {
+    validate: validated - started,
+    process: processed - validated,
+    materialize: Date.now() - processed,
+  };
   return { range, contractHash: contract.hash, plan, refusedObjects: refused, batches, gold, stageMs };
 }
 
-async function processAndSettle(chunks: ValidatedChunk[], contract: { uri: string; hash: string; table: string }): Promise<Settled> {
+async function processAndSettle(
+  chunks: ValidatedChunk[],
+  contract: { uri: string; hash: string; table: string },
+): Promise<Settled> {
   await processChunks(chunks, contract.uri);
   return settleBatches(chunks, contract);
 }

@@ -12,7 +12,10 @@ const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z)?$/;
 export function canonicalTime(text: string): string {
   const time = TIME.test(text) ? new Date(text) : new Date(NaN);
   if (Number.isNaN(time.getTime())) {
-    throw ApplicationFailure.nonRetryable(`expected a UTC time such as 2025-05-04 or 2025-05-04T13:00:00Z, found ${text}`, 'CUP_RANGE_INVALID');
+    throw ApplicationFailure.nonRetryable(
+      `expected a UTC time such as 2025-05-04 or 2025-05-04T13:00:00Z, found ${text}`,
+      'CUP_RANGE_INVALID',
+    );
   }
   return time.toISOString().replace('.000Z', 'Z');
 }
@@ -21,7 +24,10 @@ export function canonicalTime(text: string): string {
 export function canonicalRange({ from, to }: Range): Range {
   const range = { from: canonicalTime(from), to: canonicalTime(to) };
   if (Date.parse(range.from) >= Date.parse(range.to)) {
-    throw ApplicationFailure.nonRetryable(`expected from before to, found ${range.from} and ${range.to}`, 'CUP_RANGE_INVALID');
+    throw ApplicationFailure.nonRetryable(
+      `expected from before to, found ${range.from} and ${range.to}`,
+      'CUP_RANGE_INVALID',
+    );
   }
   return range;
 }

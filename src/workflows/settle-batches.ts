@@ -16,7 +16,10 @@ export interface Settled {
 const ASK_AGAIN = '60s';
 
 /** Hands the batches to the committer, waits until each is settled, and enters them into the ledger. */
-export async function settleBatches(chunks: ValidatedChunk[], contract: { uri: string; table: string }): Promise<Settled> {
+export async function settleBatches(
+  chunks: ValidatedChunk[],
+  contract: { uri: string; table: string },
+): Promise<Settled> {
   const outcomes = new Map<string, Done>();
   const keep = (dones: Done[]): void => dones.forEach((done) => outcomes.set(done.batchId, done));
   setHandler(settled, keep);
@@ -24,7 +27,12 @@ export async function settleBatches(chunks: ValidatedChunk[], contract: { uri: s
   const open = (): string[] => batchIds.filter((batchId) => !outcomes.has(batchId));
   while (open().length) {
     const { workflowId } = workflowInfo();
-    await short.submitBatches({ table: contract.table, contractUri: contract.uri, batchIds: open(), waiter: workflowId });
+    await short.submitBatches({
+      table: contract.table,
+      contractUri: contract.uri,
+      batchIds: open(),
+      waiter: workflowId,
+    });
     if (await condition(() => !open().length, ASK_AGAIN)) break;
     keep(await short.readOutcomes({ table: contract.table, batchIds: open() }));
   }

@@ -6,7 +6,10 @@ import { PARTITION, RUN_KIND, SOURCE, STAGE } from './search-attributes.ts';
 export type Stage = 'ingest' | 'plan' | 'validate' | 'process' | 'settle' | 'materialize' | 'done';
 
 /** Makes a run findable in Temporal's list, and tells in its page what it does. */
-export function tag(run: { source: string; kind: 'ingest' | 'pipeline'; stage: Stage; range?: Range }, details: string): void {
+export function tag(
+  run: { source: string; kind: 'ingest' | 'pipeline'; stage: Stage; range?: Range },
+  details: string,
+): void {
   upsertSearchAttributes([
     { key: SOURCE, value: run.source },
     { key: RUN_KIND, value: run.kind },

@@ -84,11 +84,26 @@ test('the ledger shows the newest state of each subject, however often an event 
   await ledger.ensure();
   await ledger.ensure();
   const first = ledgerEvent('partition', 'earthquakes', 'all_hour/2025-01-01T00', 'stale', 'f1', {}, new Date(1_000));
-  const second = ledgerEvent('partition', 'earthquakes', 'all_hour/2025-01-01T00', 'done', 'f2', { rows: 3 }, new Date(2_000));
+  const second = ledgerEvent(
+    'partition',
+    'earthquakes',
+    'all_hour/2025-01-01T00',
+    'done',
+    'f2',
+    { rows: 3 },
+    new Date(2_000),
+  );
   await ledger.append([first, second]);
   await ledger.append([first, second]);
   expect(await ledger.latest('earthquakes', ['partition'])).toEqual([
-    { kind: 'partition', subject: 'all_hour/2025-01-01T00', state: 'done', fingerprint: 'f2', occurredAt: '1970-01-01T00:00:02Z', detail: { rows: 3 } },
+    {
+      kind: 'partition',
+      subject: 'all_hour/2025-01-01T00',
+      state: 'done',
+      fingerprint: 'f2',
+      occurredAt: '1970-01-01T00:00:02Z',
+      detail: { rows: 3 },
+    },
   ]);
   expect(await query('SELECT COUNT(*) AS n FROM ops.events')).toEqual([{ n: 2 }]);
 });

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { commitWaiting, compact, digestTable, exportTable, expireSnapshots, sweepOrphans } from '../../src/lakehouse/committer/index.ts';
+import {
+  commitWaiting,
+  compact,
+  digestTable,
+  exportTable,
+  expireSnapshots,
+  sweepOrphans,
+} from '../../src/lakehouse/committer/index.ts';
 import { IcebergTable } from '../../src/lakehouse/iceberg/index.ts';
 import { earthquakes } from '../support/contracts.ts';
 import { startLake } from '../support/lake.ts';
@@ -19,10 +26,14 @@ afterAll(() => lake.stop());
 async function exported(table: string, asOf?: { snapshotId: string }): Promise<Record<string, unknown>[]> {
   let text = '';
   for await (const part of exportTable(lake, contractOf(table), asOf)) text += part;
-  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-const load = async (table: string) => (await IcebergTable.load(lake.catalog, lake.store, 'silver', table)) as IcebergTable;
+const load = async (table: string) =>
+  (await IcebergTable.load(lake.catalog, lake.store, 'silver', table)) as IcebergTable;
 
 async function commit(table: string, rows: ReturnType<typeof quake>[]) {
   const contract = contractOf(table);
@@ -72,8 +83,13 @@ test('a settled batch is answered from its outcome; one whose outcome was lost i
 test('several batches are one snapshot', async () => {
   const contract = contractOf('group');
   const batches = [];
-  for (const id of ['a', 'b', 'c']) batches.push(await publishBatch(lake.store, lake.deltas, contract, [quake(base, id, 10)]));
-  const done = await commitWaiting(lake, contract, batches.map((manifest) => manifest.batchId));
+  for (const id of ['a', 'b', 'c'])
+    batches.push(await publishBatch(lake.store, lake.deltas, contract, [quake(base, id, 10)]));
+  const done = await commitWaiting(
+    lake,
+    contract,
+    batches.map((manifest) => manifest.batchId),
+  );
   expect(new Set(done.map((one) => one.snapshotId)).size).toBe(1);
   expect(await exported('group')).toHaveLength(3);
 });
@@ -81,7 +97,11 @@ test('several batches are one snapshot', async () => {
 test('a row in the wrong bucket is refused, and nothing is committed', async () => {
   const contract = contractOf('wrong');
   const manifest = await publishBatch(lake.store, lake.deltas, contract, [quake(base, 'a', 10)]);
-  const moved = { ...manifest, batchId: 'f'.repeat(64), files: manifest.files.map((file) => ({ ...file, bucket: (file.bucket + 1) % 16 })) };
+  const moved = {
+    ...manifest,
+    batchId: 'f'.repeat(64),
+    files: manifest.files.map((file) => ({ ...file, bucket: (file.bucket + 1) % 16 })),
+  };
   await lake.deltas.writeManifest(moved);
   await expect(commitWaiting(lake, contract, [moved.batchId])).rejects.toMatchObject({ code: 'CUP_DELTA_INVALID' });
   expect((await load('wrong')).snapshots).toHaveLength(0);
@@ -98,7 +118,10 @@ test('time travel shows the table as it was', async () => {
 test('compaction makes few files of many and changes no row; expiry and the orphan sweep leave what is needed', async () => {
   const contract = contractOf('small');
   for (let version = 0; version < 4; version += 1) {
-    await commit('small', Array.from({ length: 32 }, (_, index) => quake(base, `v${version}-${index}`, 10)));
+    await commit(
+      'small',
+      Array.from({ length: 32 }, (_, index) => quake(base, `v${version}-${index}`, 10)),
+    );
   }
   const before = await digestTable(lake, contract);
   expect(await compact(lake, contract, { minFiles: 2 })).toBeGreaterThan(0);
@@ -114,7 +137,9 @@ test('compaction makes few files of many and changes no row; expiry and the orph
 test('a table with other columns is refused', async () => {
   await commit('columns', [quake(base, 'a', 10)]);
   const contract = contractOf('columns');
-  const fields = contract.icebergSchema.fields.map((field) => (field.name === 'place' ? { ...field, name: 'region' } : field));
+  const fields = contract.icebergSchema.fields.map((field) =>
+    field.name === 'place' ? { ...field, name: 'region' } : field,
+  );
   const changed = { ...contract, icebergSchema: { ...contract.icebergSchema, fields } };
   const manifest = await publishBatch(lake.store, lake.deltas, contract, [quake(base, 'b', 10)]);
   await expect(commitWaiting(lake, changed, [manifest.batchId])).rejects.toMatchObject({ code: 'CUP_TABLE_SCHEMA' });

@@ -49,7 +49,14 @@ afterAll(async () => {
 function start(): Promise<Eventarc> {
   const subscription = 'to-function';
   const backlog = (): number => server.backlog(`projects/cupel-test/subscriptions/${subscription}`);
-  return startEventarc({ pubsub, topic: 'finalized', subscription, functionUrl, identityToken: metadata.identityToken, backlog });
+  return startEventarc({
+    pubsub,
+    topic: 'finalized',
+    subscription,
+    functionUrl,
+    identityToken: metadata.identityToken,
+    backlog,
+  });
 }
 
 beforeEach(async () => {
@@ -75,7 +82,13 @@ afterEach(async () => {
 
 /** What fake-gcs-server, and Cloud Storage, publish for one object. */
 function notify(name: string, eventType = 'OBJECT_FINALIZE'): Promise<string> {
-  const attributes = { eventType, bucketId: 'bronze', objectId: name, objectGeneration: '7', payloadFormat: 'JSON_API_V1' };
+  const attributes = {
+    eventType,
+    bucketId: 'bronze',
+    objectId: name,
+    objectGeneration: '7',
+    payloadFormat: 'JSON_API_V1',
+  };
   return pubsub
     .topic('finalized')
     .publishMessage({ attributes, json: { kind: 'storage#object', bucket: 'bronze', name, generation: '7' } });

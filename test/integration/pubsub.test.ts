@@ -27,7 +27,9 @@ afterAll(async () => {
   await server.stop();
 });
 
-async function topicAndSubscription(options: CreateSubscriptionOptions = {}): Promise<{ topic: Topic; subscription: Subscription }> {
+async function topicAndSubscription(
+  options: CreateSubscriptionOptions = {},
+): Promise<{ topic: Topic; subscription: Subscription }> {
   count += 1;
   const [topic] = await pubsub.createTopic(`t${count}`);
   const [subscription] = await topic.createSubscription(`s${count}`, options);
@@ -82,7 +84,12 @@ async function pushEndpoint(...statuses: number[]): Promise<{ url: string; reque
     request.on('data', (chunk: Buffer) => (text += chunk.toString()));
     request.on('end', () => {
       const { authorization } = request.headers;
-      requests.push({ path: request.url ?? '', authorization, body: JSON.parse(text) as PushRequest['body'], at: Date.now() });
+      requests.push({
+        path: request.url ?? '',
+        authorization,
+        body: JSON.parse(text) as PushRequest['body'],
+        at: Date.now(),
+      });
       const status = (statuses.length > 1 ? statuses.shift() : statuses[0]) ?? 500;
       response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
     });
@@ -125,7 +132,12 @@ test('subscriptions: unknown topic refused, options kept, updated, listed, delet
   await expect(topic.createSubscription(subscription.name)).rejects.toMatchObject({ code: 6 });
   await subscription.setMetadata({ labels: { x: 'z' } });
   const [metadata] = await subscription.getMetadata();
-  expect(metadata).toMatchObject({ ackDeadlineSeconds: 33, labels: { x: 'z' }, enableExactlyOnceDelivery: true, state: 'ACTIVE' });
+  expect(metadata).toMatchObject({
+    ackDeadlineSeconds: 33,
+    labels: { x: 'z' },
+    enableExactlyOnceDelivery: true,
+    state: 'ACTIVE',
+  });
   expect((await topic.getSubscriptions())[0].map(({ name }) => name)).toEqual([subscription.name]);
   await subscription.delete();
   expect(await subscription.exists()).toEqual([false]);
@@ -135,7 +147,9 @@ test('streams what is published, each message once', async () => {
   const { topic, subscription } = await topicAndSubscription();
   const got = receive(subscription, 1_000, ack);
   const ids = await Promise.all(
-    Array.from({ length: 1_000 }, (_, i) => topic.publishMessage({ data: Buffer.from(String(i)), attributes: { i: String(i) } })),
+    Array.from({ length: 1_000 }, (_, i) =>
+      topic.publishMessage({ data: Buffer.from(String(i)), attributes: { i: String(i) } }),
+    ),
   );
   const messages = await got;
   expect(new Set(messages.map(({ id }) => id))).toEqual(new Set(ids));
@@ -345,7 +359,10 @@ test('push: wrapped JSON with an identity token; refused ones again, ever later'
   expect(first).toMatchObject({
     path: '/push',
     authorization: 'Bearer token-for-me',
-    body: { message: { data: Buffer.from('body').toString('base64'), attributes: { a: 'b' }, messageId }, subscription: subscription.name },
+    body: {
+      message: { data: Buffer.from('body').toString('base64'), attributes: { a: 'b' }, messageId },
+      subscription: subscription.name,
+    },
   });
   expect(second!.at - first!.at).toBeGreaterThanOrEqual(90);
   expect(third!.at - second!.at).toBeGreaterThanOrEqual(190);
@@ -390,7 +407,11 @@ test('stop leaves nothing behind that runs', async () => {
   await subscriber.createSubscription({ name, topic, retryPolicy: { minimumBackoff: { seconds: 500 } } });
   await publisher.publish({ topic, messages: [{ data: Buffer.from('1') }, { data: Buffer.from('2') }] });
   const [{ receivedMessages }] = await subscriber.pull({ subscription: name, maxMessages: 2 });
-  await subscriber.modifyAckDeadline({ subscription: name, ackIds: [receivedMessages![0]!.ackId!], ackDeadlineSeconds: 0 });
+  await subscriber.modifyAckDeadline({
+    subscription: name,
+    ackIds: [receivedMessages![0]!.ackId!],
+    ackDeadlineSeconds: 0,
+  });
   const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();
   await own.stop();

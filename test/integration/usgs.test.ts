@@ -37,7 +37,9 @@ function ask(path: string, headers: Record<string, string> = {}, method = 'GET',
     const sent = request(`${url}${path}`, { method, headers }, (response) => {
       response
         .toArray()
-        .then((chunks: Buffer[]) => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }))
+        .then((chunks: Buffer[]) =>
+          resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }),
+        )
         .catch(reject);
     });
     sent.on('error', reject).end();
@@ -84,7 +86,11 @@ test('compresses when asked, and only then', async () => {
   const plain = await ask(`${PATH}/all_hour.geojson`);
   const zipped = await ask(`${PATH}/all_hour.geojson`, { 'accept-encoding': 'br, gzip;q=0.8' });
   const refused = await ask(`${PATH}/all_hour.geojson`, { 'accept-encoding': 'gzip;q=0' });
-  expect([plain, zipped, refused].map(({ headers }) => headers['content-encoding'])).toEqual([undefined, 'gzip', undefined]);
+  expect([plain, zipped, refused].map(({ headers }) => headers['content-encoding'])).toEqual([
+    undefined,
+    'gzip',
+    undefined,
+  ]);
   expect(gunzipSync(zipped.body)).toEqual(plain.body);
 });
 
@@ -131,7 +137,11 @@ test('a poll is read once while the clock stands, and again after it could not b
 });
 
 test('shows exactly one of two polls that share a feed and a time', async () => {
-  const twins = ['a', 'b'].map((text): Poll => ({ feed: 'all_day', generated: 1000, read: () => Promise.resolve(Buffer.from(text)) }));
+  const twins = ['a', 'b'].map((text): Poll => ({
+    feed: 'all_day',
+    generated: 1000,
+    read: () => Promise.resolve(Buffer.from(text)),
+  }));
   const own = await startUsgs({ polls: twins });
   try {
     for (const poll of twins) {

@@ -27,7 +27,12 @@ export async function startLake(): Promise<Lake> {
   const storageServer = await startStorage(folders);
   const storage = new Storage({ projectId: PROJECT, apiEndpoint: storageServer.url });
   for (const name of ['bronze', 'silver', 'ops', 'quarantine']) await storage.createBucket(`cupel-${name}`);
-  const catalogServer = await startCatalog({ ...folders, warehouse: 'gs://cupel-silver', projectId: PROJECT, storageUrl: storageServer.url });
+  const catalogServer = await startCatalog({
+    ...folders,
+    warehouse: 'gs://cupel-silver',
+    projectId: PROJECT,
+    storageUrl: storageServer.url,
+  });
   const store = new ObjectStore(storage);
   return {
     directory,

@@ -12,7 +12,11 @@ const zip = promisify(gzip);
 /** Writes polls as a folder that the demo takes with --feed. */
 export async function writePolls(directory: string, polls: Poll[]): Promise<void> {
   await mkdir(directory, { recursive: true });
-  for (const poll of polls) await writeFile(path.join(directory, `${poll.feed}_${poll.generated}.geojson.gz`), await zip(await poll.read(), { level: 1 }));
+  for (const poll of polls)
+    await writeFile(
+      path.join(directory, `${poll.feed}_${poll.generated}.geojson.gz`),
+      await zip(await poll.read(), { level: 1 }),
+    );
 }
 
 /**

@@ -20,7 +20,11 @@ export function quake(contract: CompiledContract, id: string, version: number, c
     _deleted: false,
     _carrier_order: micros + 1_000_000n,
     _rules_version: contract.rulesVersion,
-    _record_hash: createHash('sha256').update(`${id} ${version} ${JSON.stringify(changes, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`).digest('hex'),
+    _record_hash: createHash('sha256')
+      .update(
+        `${id} ${version} ${JSON.stringify(changes, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`,
+      )
+      .digest('hex'),
     _record_id: `object-${version}#0`,
     _bronze_object: `object-${version}`,
     _contract: contract.hash,
@@ -36,7 +40,9 @@ export async function publishBatch(
   rows: Row[],
 ): Promise<Manifest> {
   const table = `${contract.sink.namespace}.${contract.sink.table}`;
-  const fingerprint = createHash('sha256').update(rows.map((row) => String(row._record_hash)).join()).digest('hex');
+  const fingerprint = createHash('sha256')
+    .update(rows.map((row) => String(row._record_hash)).join())
+    .digest('hex');
   const batchId = batchIdOf(table, fingerprint);
   const buckets = Map.groupBy(rows, (row) => bucketOf(String(row.event_id), contract.sink.bucketCount));
   const files: DeltaFile[] = [];

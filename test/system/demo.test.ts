@@ -22,8 +22,20 @@ const inside = (name: string) => path.join(directory, name);
 
 /** Runs the demo as a person does, and returns its report. */
 async function demo(name: string, ...more: string[]): Promise<Report> {
-  const args = ['--feed', inside('polls'), '--state', inside('state'), '--report', inside(`${name}.json`), '--export', inside(name), ...more];
-  const child = spawn(process.execPath, [path.join(PROJECT, 'local/demo/main.ts'), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const args = [
+    '--feed',
+    inside('polls'),
+    '--state',
+    inside('state'),
+    '--report',
+    inside(`${name}.json`),
+    '--export',
+    inside(name),
+    ...more,
+  ];
+  const child = spawn(process.execPath, [path.join(PROJECT, 'local/demo/main.ts'), ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   const code = await new Promise((resolve) => child.once('exit', resolve));
@@ -40,7 +52,11 @@ beforeAll(async () => {
   await run('python3', [python('expected.py'), inside('polls'), inside('expected')]);
   first = await demo('first', '--keep');
   try {
-    const { stdout } = await run(toolPath('pyicebergPython'), [python('read_silver.py'), first.urls.catalog, first.urls.storage], { maxBuffer: 1 << 28 });
+    const { stdout } = await run(
+      toolPath('pyicebergPython'),
+      [python('read_silver.py'), first.urls.catalog, first.urls.storage],
+      { maxBuffer: 1 << 28 },
+    );
     read = stdout;
   } finally {
     await run(process.execPath, [path.join(PROJECT, 'local/cli.ts'), 'down', '--state', inside('state')]);
@@ -50,7 +66,9 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 test.each(TABLES)('%s is what plain Python computes from the raw polls, byte for byte', async (table) => {
-  const [found, expected] = await Promise.all(['first', 'expected'].map((folder) => readFile(inside(`${folder}/${table}.ndjson`), 'utf8')));
+  const [found, expected] = await Promise.all(
+    ['first', 'expected'].map((folder) => readFile(inside(`${folder}/${table}.ndjson`), 'utf8')),
+  );
   expect(found).toBe(expected);
 });
 
@@ -73,6 +91,8 @@ test('a second run polls everything again, lands nothing and commits nothing', a
   expect(second.bronze).toEqual({ objects: polls, alreadyLanded: polls });
   expect(second.silver).toEqual(first.silver);
   for (const table of TABLES) {
-    expect(await readFile(inside(`second/${table}.ndjson`), 'utf8')).toBe(await readFile(inside(`first/${table}.ndjson`), 'utf8'));
+    expect(await readFile(inside(`second/${table}.ndjson`), 'utf8')).toBe(
+      await readFile(inside(`first/${table}.ndjson`), 'utf8'),
+    );
   }
 }, 110_000);

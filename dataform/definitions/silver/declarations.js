@@ -1,4 +1,4 @@
 // Iceberg tables of the BigLake catalog: four-part names, so the catalog is part of the database.
 const { defaultDatabase, vars } = dataform.projectConfig;
 
-declare({ database: `${defaultDatabase}.${vars.catalog}`, schema: "silver", name: "earthquakes" });
+declare({ database: `${defaultDatabase}.${vars.catalog}`, schema: 'silver', name: 'earthquakes' });

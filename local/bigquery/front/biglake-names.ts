@@ -14,7 +14,10 @@ const PARTS = new RegExp('`([^`.]+)`\\.`([^`.]+)`\\.`([^`.]+)`\\.`([^`.]+)`' + A
 
 /** A timestamp literal of BigQuery in UTC, as milliseconds. */
 function toMillis(literal: string): number {
-  const iso = literal.trim().replace(' ', 'T').replace(/\s*UTC$/i, '');
+  const iso = literal
+    .trim()
+    .replace(' ', 'T')
+    .replace(/\s*UTC$/i, '');
   return Date.parse(/[zZ]$|[+-]\d\d:?\d\d$/.test(iso) ? iso : `${iso}Z`);
 }
 

@@ -1,5 +1,6 @@
 import type { ColumnType } from '../../../src/contracts/index.ts';
-import { IcebergTable, RestCatalog } from '../../../src/lakehouse/iceberg/index.ts';
+import { IcebergTable } from '../../../src/lakehouse/iceberg/index.ts';
+import type { RestCatalog } from '../../../src/lakehouse/iceberg/index.ts';
 import type { Snapshot } from '../../../src/lakehouse/iceberg/index.ts';
 import type { ObjectStore } from '../../../src/lakehouse/object-store.ts';
 import { ApiError } from './emulator.ts';
@@ -54,7 +55,9 @@ export class BigLakeTables {
 
   async #load(native: string, table: IcebergTable, snapshot: Snapshot | undefined): Promise<void> {
     const { projectId } = this.#emulator;
-    await (this.#dataset ??= this.#emulator.request('POST', '/datasets', { datasetReference: { projectId, datasetId: DATASET } }));
+    await (this.#dataset ??= this.#emulator.request('POST', '/datasets', {
+      datasetReference: { projectId, datasetId: DATASET },
+    }));
     const tableReference = { projectId, datasetId: DATASET, tableId: native };
     const fields = table.schema.fields.map(({ name, type }) => ({ name, type: TYPES[type], mode: 'NULLABLE' }));
     await this.#emulator.request('DELETE', `/datasets/${DATASET}/tables/${native}`);
@@ -62,7 +65,13 @@ export class BigLakeTables {
     const sourceUris = (await table.dataFiles(snapshot)).map((file) => file.file_path);
     if (!sourceUris.length) return;
     // Columns go by position: data files have those of the schema, in its order.
-    const load = { sourceUris, sourceFormat: 'PARQUET', destinationTable: tableReference, schema: { fields }, writeDisposition: 'WRITE_APPEND' };
+    const load = {
+      sourceUris,
+      sourceFormat: 'PARQUET',
+      destinationTable: tableReference,
+      schema: { fields },
+      writeDisposition: 'WRITE_APPEND',
+    };
     await this.#emulator.runJob({ load });
   }
 }
@@ -71,5 +80,9 @@ function snapshotOf(table: IcebergTable, asOfMs: number | undefined): Snapshot |
   if (asOfMs === undefined) return table.current;
   const known = table.snapshots.filter((snapshot) => snapshot['timestamp-ms'] <= asOfMs);
   if (known.length || !table.snapshots.length) return known.at(-1);
-  throw new ApiError(400, 'invalidQuery', `Invalid snapshot time ${new Date(asOfMs).toISOString()} for table ${table.namespace}.${table.name}`);
+  throw new ApiError(
+    400,
+    'invalidQuery',
+    `Invalid snapshot time ${new Date(asOfMs).toISOString()} for table ${table.namespace}.${table.name}`,
+  );
 }

@@ -13,7 +13,13 @@ export class ApiError extends Error {
 
   /** The body that a client expects. */
   get body(): object {
-    return { error: { code: this.status, message: this.message, errors: [{ message: this.message, domain: 'global', reason: this.reason }] } };
+    return {
+      error: {
+        code: this.status,
+        message: this.message,
+        errors: [{ message: this.message, domain: 'global', reason: this.reason }],
+      },
+    };
   }
 }
 
@@ -27,7 +33,11 @@ export class Emulator {
     this.projectId = projectId;
   }
 
-  async request(method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }> {
+  async request(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
     const response = await fetch(`${this.url}/bigquery/v2/projects/${this.projectId}${path}`, {
       method,
       headers: { 'content-type': 'application/json' },

@@ -56,15 +56,18 @@ class FrontServer {
     const project = request.method === 'POST' ? JOBS.exec(path)?.[1] : undefined;
     const insertInto = request.method === 'POST' ? INSERT_ALL.exec(path)?.[1] : undefined;
     if (project) await this.#job(request, response, JSON.parse(body.toString('utf8')) as JobBody, project);
-    else if (request.method === 'POST' && QUERIES.test(path)) await this.#query(request, response, JSON.parse(body.toString('utf8')) as QueryConfiguration);
-    else if (insertInto) await this.#insert(request, response, JSON.parse(body.toString('utf8')) as InsertAll, insertInto);
+    else if (request.method === 'POST' && QUERIES.test(path))
+      await this.#query(request, response, JSON.parse(body.toString('utf8')) as QueryConfiguration);
+    else if (insertInto)
+      await this.#insert(request, response, JSON.parse(body.toString('utf8')) as InsertAll, insertInto);
     else await this.#pass(request, response, body);
   }
 
   async #job(request: IncomingMessage, response: ServerResponse, job: JobBody, project: string): Promise<void> {
     const { jobId, location } = job.jobReference ?? {};
     const dryRun = job.configuration?.dryRun === true;
-    if (jobId && this.#jobs.has(jobId)) throw new ApiError(409, 'duplicate', `Already Exists: Job ${project}:${location ?? 'US'}.${jobId}`);
+    if (jobId && this.#jobs.has(jobId))
+      throw new ApiError(409, 'duplicate', `Already Exists: Job ${project}:${location ?? 'US'}.${jobId}`);
     if (jobId && !dryRun) this.#jobs.add(jobId);
     try {
       const query = job.configuration?.query;
@@ -101,12 +104,15 @@ class FrontServer {
     const { hostname, port } = this.#emulatorUrl;
     const options = { hostname, port, method: request.method, path: request.url, agent: this.#agent };
     return new Promise((resolve, reject) => {
-      const onward = httpRequest({ ...options, headers: { ...headers, host: `${hostname}:${port}`, 'content-length': String(body.length) } }, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
-        answer.once('end', () => resolve(answer.statusCode ?? 502));
-        answer.once('error', reject);
-      });
+      const onward = httpRequest(
+        { ...options, headers: { ...headers, host: `${hostname}:${port}`, 'content-length': String(body.length) } },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.pipe(response);
+          answer.once('end', () => resolve(answer.statusCode ?? 502));
+          answer.once('error', reject);
+        },
+      );
       onward.once('error', reject);
       onward.end(body);
     });
@@ -124,7 +130,11 @@ function refuse(response: ServerResponse, error: unknown): void {
 }
 
 /** Starts the front on the loopback interface. */
-export async function startFront(options: { emulatorUrl: string; statements: Statements; port?: number }): Promise<Front> {
+export async function startFront(options: {
+  emulatorUrl: string;
+  statements: Statements;
+  port?: number;
+}): Promise<Front> {
   const front = new FrontServer(options.emulatorUrl, options.statements);
   const server = createServer((request, response) => {
     front.handle(request, response).catch((error: unknown) => refuse(response, error));

@@ -36,7 +36,11 @@ export class Statements {
 }
 
 /** A query with a destination as a statement that writes it: the emulator ignores destinations. */
-export function intoDestination(sql: string, destination: TableReference | undefined, writeDisposition: string | undefined): string {
+export function intoDestination(
+  sql: string,
+  destination: TableReference | undefined,
+  writeDisposition: string | undefined,
+): string {
   if (!destination || !/^\s*(?:select|with|\()/i.test(sql)) return sql;
   const name = `\`${destination.projectId}.${destination.datasetId}.${destination.tableId}\``;
   if (writeDisposition === 'WRITE_APPEND') return `INSERT INTO ${name} ${sql}`;

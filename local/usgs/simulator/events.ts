@@ -53,7 +53,12 @@ function revise(random: Random, before: Version, visible: number): Version {
   const updated = visible - below(random, 5 * MINUTE);
   const status = chance(random, 0.1) ? 'REVIEWED' : 'reviewed';
   const reports = chance(random, 0.4) ? Number(felt) + 1 + below(random, 9) : (felt as number | null);
-  return { ...before, visible, updated, properties: { ...withMagnitude(before.properties, next), updated, status, felt: reports } };
+  return {
+    ...before,
+    visible,
+    updated,
+    properties: { ...withMagnitude(before.properties, next), updated, status, felt: reports },
+  };
 }
 
 /** Another content that claims the same version. */
@@ -82,5 +87,10 @@ export function makeEvent(random: Random, index: number, time: number): Simulate
   const versions = makeVersions(random, { visible, updated, properties, coordinates: place(random) });
   const last = versions.at(-1) ?? { visible };
   const relapses = versions.length > 1 && chance(random, 0.15);
-  return { id: `${properties.net}${properties.code}`, time, versions, relapseAt: relapses ? last.visible + RELAPSE_AFTER_MS : undefined };
+  return {
+    id: `${properties.net}${properties.code}`,
+    time,
+    versions,
+    relapseAt: relapses ? last.visible + RELAPSE_AFTER_MS : undefined,
+  };
 }

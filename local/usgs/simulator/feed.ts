@@ -9,9 +9,21 @@ export interface FeedShape {
 
 const HOUR = 3_600_000;
 
-export const ALL_HOUR: FeedShape = { name: 'all_hour', title: 'USGS All Earthquakes, Past Hour (simulated)', coverageMs: HOUR };
-export const ALL_DAY: FeedShape = { name: 'all_day', title: 'USGS All Earthquakes, Past Day (simulated)', coverageMs: 24 * HOUR };
-export const ALL_WEEK: FeedShape = { name: 'all_week', title: 'USGS All Earthquakes, Past Week (simulated)', coverageMs: 168 * HOUR };
+export const ALL_HOUR: FeedShape = {
+  name: 'all_hour',
+  title: 'USGS All Earthquakes, Past Hour (simulated)',
+  coverageMs: HOUR,
+};
+export const ALL_DAY: FeedShape = {
+  name: 'all_day',
+  title: 'USGS All Earthquakes, Past Day (simulated)',
+  coverageMs: 24 * HOUR,
+};
+export const ALL_WEEK: FeedShape = {
+  name: 'all_week',
+  title: 'USGS All Earthquakes, Past Week (simulated)',
+  coverageMs: 168 * HOUR,
+};
 
 /** How long a relapse to the version before lasts: long enough for a poll of the daily feed, made each six hours, to see it. */
 const RELAPSE_MS = 6.5 * HOUR;
@@ -41,7 +53,10 @@ function fullFeature({ event, version }: Shown): object {
 /** A feature after the break: few properties, no id, and a null magnitude had become 0. */
 function brokenFeature({ version }: Shown): object {
   const { properties, coordinates } = version;
-  const kept = AFTER_BREAK.filter((name) => name in properties).map((name) => [name, properties[name] ?? (name === 'mag' ? 0 : null)]);
+  const kept = AFTER_BREAK.filter((name) => name in properties).map((name) => [
+    name,
+    properties[name] ?? (name === 'mag' ? 0 : null),
+  ]);
   return { type: 'Feature', properties: Object.fromEntries(kept) as object, geometry: { type: 'Point', coordinates } };
 }
 

@@ -28,14 +28,20 @@ const RATE = 9;
 const BREAK_AT = 0.6;
 
 function makeEvents(random: Random, start: number, days: number): SimulatedEvent[] {
-  const times = Array.from({ length: Math.round((days + 1) * 24 * RATE) }, () => start - DAY + below(random, (days + 1) * DAY));
+  const times = Array.from(
+    { length: Math.round((days + 1) * 24 * RATE) },
+    () => start - DAY + below(random, (days + 1) * DAY),
+  );
   return times.sort((a, b) => a - b).map((time, index) => makeEvent(random, index, time));
 }
 
 /** Times of polls: a little after the hour, never the same second, and some that the collector missed. */
 function pollTimes(random: Random, start: number, days: number, every: number, missed: number): number[] {
   const count = Math.floor((days * DAY) / every);
-  const times = Array.from({ length: count }, (_, index) => start + (index + 1) * every + 60_000 + below(random, 300) * 1000);
+  const times = Array.from(
+    { length: count },
+    (_, index) => start + (index + 1) * every + 60_000 + below(random, 300) * 1000,
+  );
   return times.filter((_, index) => index === 0 || index === count - 1 || !chance(random, missed));
 }
 

@@ -118,7 +118,8 @@ export function normaliser(contract: CompiledContract): (record: RawRecord, cont
         continue;
       }
       const value = convert(raw);
-      if (isReject(value)) return { reject: { reasonCode: value.reasonCode, detail: `${column.name}: expected ${value.expected}` } };
+      if (isReject(value))
+        return { reject: { reasonCode: value.reasonCode, detail: `${column.name}: expected ${value.expected}` } };
       row[column.name] = value;
     }
     systemColumns(row, record, contract, context);

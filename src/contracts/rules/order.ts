@@ -19,7 +19,9 @@ function compare(a: Row, b: Row, column: string): number {
 /** The order of two rows of one key without the record hash; 0 means that only the hash can decide. */
 export function compareCheap(contract: CompiledContract, a: Row, b: Row): number {
   const carrier = contract.versionTies === 'possible' ? compare(a, b, '_carrier_order') : 0;
-  return compare(a, b, contract.versionField) || compare(a, b, '_deleted') || carrier || compare(a, b, '_rules_version');
+  return (
+    compare(a, b, contract.versionField) || compare(a, b, '_deleted') || carrier || compare(a, b, '_rules_version')
+  );
 }
 
 /**

@@ -36,12 +36,17 @@ export function unpackObject(contract: CompiledContract, bytes: Uint8Array, bron
   } catch (error) {
     throw unreadable(bronzeObject, 'expected JSON in UTF-8', error);
   }
-  const collection = (document ?? {}) as { type?: unknown; metadata?: Record<string, unknown> | null; features?: unknown };
+  const collection = (document ?? {}) as {
+    type?: unknown;
+    metadata?: Record<string, unknown> | null;
+    features?: unknown;
+  };
   if (collection.type !== 'FeatureCollection' || !Array.isArray(collection.features)) {
     throw unreadable(bronzeObject, 'expected a FeatureCollection with features');
   }
   const carrierOrder = millisToMicros(collection.metadata?.[contract.carrierOrder]);
-  if (carrierOrder === undefined) throw unreadable(bronzeObject, `expected metadata.${contract.carrierOrder} in milliseconds`);
+  if (carrierOrder === undefined)
+    throw unreadable(bronzeObject, `expected metadata.${contract.carrierOrder} in milliseconds`);
   return { carrierOrder, records: collection.features.map((value, offset) => ({ offset, value })) };
 }
 

@@ -32,13 +32,26 @@ export async function listFeed(
   const bounds = { from: hourFolder(source, feed, hourOf(from)), to: hourFolder(source, feed, hourOf(to)) };
   for await (const object of store.list(`gs://${bucket}/${source}/${feed}/dt=`, bounds)) {
     const name = parseBronzeName(object.name);
-    if (name) found.push({ name: object.name, generation: object.generation, bytes: object.bytes, partition: partitionOf(name) });
+    if (name)
+      found.push({
+        name: object.name,
+        generation: object.generation,
+        bytes: object.bytes,
+        partition: partitionOf(name),
+      });
   }
   return found;
 }
 
 /** Objects of every feed of a contract in a range. */
-export async function listBronze(store: ObjectStore, bucket: string, contract: CompiledContract, range: HourRange): Promise<ChunkObject[]> {
-  const feeds = await Promise.all(contract.feeds.map((feed) => listFeed(store, bucket, contract.source, feed.name, range)));
+export async function listBronze(
+  store: ObjectStore,
+  bucket: string,
+  contract: CompiledContract,
+  range: HourRange,
+): Promise<ChunkObject[]> {
+  const feeds = await Promise.all(
+    contract.feeds.map((feed) => listFeed(store, bucket, contract.source, feed.name, range)),
+  );
   return feeds.flat();
 }

@@ -52,7 +52,9 @@ function missingOf(feed: Feed, hours: string[]): MissingRun[] {
   const { intervalSeconds } = feed;
   if (!intervalSeconds) return [];
   const width = intervalSeconds * 1000;
-  const slots = [...new Set(hours.map((hour) => Math.floor(Date.parse(`${hour}:00:00Z`) / width)))].sort((a, b) => a - b);
+  const slots = [...new Set(hours.map((hour) => Math.floor(Date.parse(`${hour}:00:00Z`) / width)))].sort(
+    (a, b) => a - b,
+  );
   return slots.flatMap((slot, index) => {
     const before = slots[index - 1];
     if (before === undefined || slot - before <= 1) return [];
@@ -65,7 +67,9 @@ function missingOf(feed: Feed, hours: string[]): MissingRun[] {
 export function missingRuns(contract: CompiledContract, partitions: Pick<Partition, 'partition'>[]): MissingRun[] {
   return contract.feeds.flatMap((feed) => {
     const prefix = `${feed.name}/`;
-    const hours = partitions.filter(({ partition }) => partition.startsWith(prefix)).map(({ partition }) => partition.slice(prefix.length));
+    const hours = partitions
+      .filter(({ partition }) => partition.startsWith(prefix))
+      .map(({ partition }) => partition.slice(prefix.length));
     return missingOf(feed, hours);
   });
 }

@@ -35,7 +35,12 @@ interface Outcome {
 }
 
 /** A snapshot that already holds one of the batches: the commit took effect, and its outcome was lost. */
-async function findCommitted(deltas: DeltaStore, table: IcebergTable, name: string, batchIds: string[]): Promise<Map<string, Outcome>> {
+async function findCommitted(
+  deltas: DeltaStore,
+  table: IcebergTable,
+  name: string,
+  batchIds: string[],
+): Promise<Map<string, Outcome>> {
   const wanted = new Set(batchIds);
   const found = new Map<string, Outcome>();
   for (const snapshot of table.snapshots.slice(-LOOK_BACK)) {
@@ -70,7 +75,11 @@ async function commitMerged(table: IcebergTable, merged: Merged, groupId: string
     operation: merged.remove.size ? 'overwrite' : 'append',
     add: merged.add,
     remove: merged.remove,
-    summary: { [GROUP_PROPERTY]: groupId, 'cupel.inserted-rows': String(merged.inserted), 'cupel.updated-rows': String(merged.updated) },
+    summary: {
+      [GROUP_PROPERTY]: groupId,
+      'cupel.inserted-rows': String(merged.inserted),
+      'cupel.updated-rows': String(merged.updated),
+    },
   });
   const bytesWritten = merged.add.reduce((total, file) => total + file.file_size_in_bytes, 0);
   return { snapshotId: String(snapshot['snapshot-id']), groupId, bytesWritten };
@@ -94,7 +103,8 @@ async function mergeAndCommit(
       });
     } catch (error) {
       // Another writer was first: merge again onto what it left. The table was read anew when the conflict was seen.
-      if (!(error instanceof CupelError) || error.code !== 'CUP_COMMIT_CONFLICT' || conflicts === MAX_CONFLICTS) throw error;
+      if (!(error instanceof CupelError) || error.code !== 'CUP_COMMIT_CONFLICT' || conflicts === MAX_CONFLICTS)
+        throw error;
     }
   }
 }
@@ -118,7 +128,11 @@ async function readManifests(deltas: DeltaStore, table: string, batchIds: string
  * @returns the outcome of each batch, in order
  * @throws CupelError CUP_DELTA_INVALID, CUP_COMMIT_CONFLICT, CUP_COMMIT_UNKNOWN, CUP_TABLE_SCHEMA
  */
-export async function commitWaiting(resources: CommitterResources, contract: CompiledContract, batchIds: string[]): Promise<Done[]> {
+export async function commitWaiting(
+  resources: CommitterResources,
+  contract: CompiledContract,
+  batchIds: string[],
+): Promise<Done[]> {
   const name = tableName(contract);
   const { deltas } = resources;
   const known = await Promise.all(batchIds.map((batchId) => deltas.readDone(name, batchId)));

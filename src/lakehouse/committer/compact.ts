@@ -30,7 +30,11 @@ async function compactBucket(scratch: Scratch, table: IcebergTable, key: string,
  *
  * @returns number of files that became fewer; 0 commits nothing
  */
-export async function compact(resources: CommitterResources, contract: CompiledContract, policy: CompactionPolicy = {}): Promise<number> {
+export async function compact(
+  resources: CommitterResources,
+  contract: CompiledContract,
+  policy: CompactionPolicy = {},
+): Promise<number> {
   const table = await ensureSilverTable(resources.catalog, resources.store, contract);
   const key = contract.key[0] ?? '';
   const buckets = candidates(await table.dataFiles(), key, policy);

@@ -35,7 +35,13 @@ function toStats(fields: readonly IcebergField[], row: Record<string, DuckDBValu
     if (upperBytes) upper.push({ key: id, value: upperBytes });
   }
   const counts = fields.map(({ id }) => ({ key: id, value: rows }));
-  return { record_count: rows, value_counts: counts, null_value_counts: nulls, lower_bounds: lower, upper_bounds: upper };
+  return {
+    record_count: rows,
+    value_counts: counts,
+    null_value_counts: nulls,
+    lower_bounds: lower,
+    upper_bounds: upper,
+  };
 }
 
 async function stats(scratch: Scratch, fields: readonly IcebergField[], file: string): Promise<Stats> {
@@ -58,7 +64,13 @@ export function partitionField(key: string): string {
  *
  * @param select a query whose columns are those of the table's schema
  */
-export async function writeDataFile(scratch: Scratch, table: IcebergTable, key: string, bucket: number, select: string): Promise<DataFile> {
+export async function writeDataFile(
+  scratch: Scratch,
+  table: IcebergTable,
+  key: string,
+  bucket: number,
+  select: string,
+): Promise<DataFile> {
   const { fields } = table.schema;
   const local = scratch.path('parquet');
   const columns = fields.map((field) => identifier(field.name)).join(', ');

@@ -22,7 +22,12 @@ export function snapshotsToKeep(snapshots: readonly Snapshot[], nowMs: number, m
   for (const snapshot of [...snapshots].reverse()) {
     const at = snapshot['timestamp-ms'];
     const age = nowMs - at;
-    const slot = age <= HOUR ? `all ${snapshot['snapshot-id']}` : age <= 7 * DAY ? `hour ${Math.floor(at / HOUR)}` : `day ${Math.floor(at / DAY)}`;
+    const slot =
+      age <= HOUR
+        ? `all ${snapshot['snapshot-id']}`
+        : age <= 7 * DAY
+          ? `hour ${Math.floor(at / HOUR)}`
+          : `day ${Math.floor(at / DAY)}`;
     const wanted = kept.length === 0 || (age <= 30 * DAY && !seen.has(slot));
     if (!wanted || kept.length >= max) continue;
     seen.add(slot);
@@ -40,7 +45,9 @@ export function snapshotsToKeep(snapshots: readonly Snapshot[], nowMs: number, m
 export async function expireSnapshots(table: IcebergTable, nowMs: number): Promise<number> {
   const keep = new Set(snapshotsToKeep(table.snapshots, nowMs).map((snapshot) => String(snapshot['snapshot-id'])));
   const inRefs = new Set(Object.values(table.metadata.refs ?? {}).map((ref) => String(ref['snapshot-id'])));
-  const gone = table.snapshots.map((snapshot) => snapshot['snapshot-id']).filter((id) => !keep.has(String(id)) && !inRefs.has(String(id)));
+  const gone = table.snapshots
+    .map((snapshot) => snapshot['snapshot-id'])
+    .filter((id) => !keep.has(String(id)) && !inRefs.has(String(id)));
   if (gone.length) await table.removeSnapshots(gone);
   return gone.length;
 }

@@ -56,7 +56,11 @@ async function* exportSnapshot(
  *
  * @throws CupelError CUP_SNAPSHOT_NOT_FOUND
  */
-export async function* exportTable(resources: CommitterResources, contract: CompiledContract, asOf?: AsOf): AsyncGenerator<string> {
+export async function* exportTable(
+  resources: CommitterResources,
+  contract: CompiledContract,
+  asOf?: AsOf,
+): AsyncGenerator<string> {
   const { namespace, table: name } = contract.sink;
   const table = await IcebergTable.load(resources.catalog, resources.store, namespace, name);
   if (!table) return;

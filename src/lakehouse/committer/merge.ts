@@ -19,7 +19,10 @@ export interface Merged {
 
 /** `a` after `b` in the total order of the Kappa law. A comparison of rows compares column by column, left to right. */
 function after(contract: CompiledContract, a: string, b: string): string {
-  const of = (alias: string) => `row(${orderColumns(contract).map((column) => `${alias}.${identifier(column)}`).join(', ')})`;
+  const of = (alias: string) =>
+    `row(${orderColumns(contract)
+      .map((column) => `${alias}.${identifier(column)}`)
+      .join(', ')})`;
   return `${of(a)} > ${of(b)}`;
 }
 
@@ -46,24 +49,34 @@ async function loadIncoming(scratch: Scratch, contract: CompiledContract, deltas
 async function checkIncoming(scratch: Scratch, contract: CompiledContract): Promise<void> {
   const key = identifier(contract.key[0] ?? '');
   const required = contract.columns.filter((column) => column.required).map((column) => identifier(column.name));
-  const [nulls] = await scratch.query(`select count(*) as n from incoming where ${required.map((name) => `${name} is null`).join(' or ')}`);
-  if (Number(nulls?.n)) throw cupelError('CUP_DELTA_INVALID', { expected: 'required columns not null', rows: nulls?.n });
+  const [nulls] = await scratch.query(
+    `select count(*) as n from incoming where ${required.map((name) => `${name} is null`).join(' or ')}`,
+  );
+  if (Number(nulls?.n))
+    throw cupelError('CUP_DELTA_INVALID', { expected: 'required columns not null', rows: nulls?.n });
   let misplaced = 0;
   for await (const rows of scratch.stream(`select ${key}, _bucket from incoming`)) {
-    for (const [value, bucket] of rows) if (bucketOf(String(value), contract.sink.bucketCount) !== bucket) misplaced += 1;
+    for (const [value, bucket] of rows)
+      if (bucketOf(String(value), contract.sink.bucketCount) !== bucket) misplaced += 1;
   }
   if (misplaced) throw cupelError('CUP_DELTA_INVALID', { expected: 'keys in their buckets', rows: misplaced });
 }
 
 /** Table `existing`: of the live files of the buckets that deltas touch, the rows of incoming keys. */
-async function loadExisting(scratch: Scratch, contract: CompiledContract, live: DataFile[]): Promise<Map<string, DataFile>> {
+async function loadExisting(
+  scratch: Scratch,
+  contract: CompiledContract,
+  live: DataFile[],
+): Promise<Map<string, DataFile>> {
   const key = identifier(contract.key[0] ?? '');
   if (!live.length) {
     await scratch.run(`create table existing as select *, '' as _file from incoming where false`);
     return new Map();
   }
   const files = await scratch.download(live.map((file) => file.file_path));
-  await scratch.run(`create table existing as select e.* from ${readParquet(files)} e semi join incoming using (${key})`);
+  await scratch.run(
+    `create table existing as select e.* from ${readParquet(files)} e semi join incoming using (${key})`,
+  );
   return new Map(files.map((file, index) => [file, live[index] as DataFile]));
 }
 
@@ -71,7 +84,9 @@ async function loadExisting(scratch: Scratch, contract: CompiledContract, live: 
 async function findChanges(scratch: Scratch, contract: CompiledContract): Promise<void> {
   const key = identifier(contract.key[0] ?? '');
   const wins = after(contract, 'i', 'e');
-  const names = contract.icebergSchema.fields.map((field) => identifier(field.name)).filter((name) => name !== '"_first_version"');
+  const names = contract.icebergSchema.fields
+    .map((field) => identifier(field.name))
+    .filter((name) => name !== '"_first_version"');
   await scratch.run(`
     create table changed as
     select ${names.map((name) => `case when ${wins} then i.${name} else e.${name} end as ${name}`).join(', ')},
@@ -80,7 +95,13 @@ async function findChanges(scratch: Scratch, contract: CompiledContract): Promis
     where ${wins} or i._first_version < e._first_version`);
 }
 
-async function rewriteFile(scratch: Scratch, contract: CompiledContract, table: IcebergTable, path: string, file: DataFile): Promise<DataFile> {
+async function rewriteFile(
+  scratch: Scratch,
+  contract: CompiledContract,
+  table: IcebergTable,
+  path: string,
+  file: DataFile,
+): Promise<DataFile> {
   const key = contract.key[0] ?? '';
   const columns = table.schema.fields.map((field) => identifier(field.name)).join(', ');
   const select = `
@@ -95,7 +116,15 @@ async function writeNewKeys(scratch: Scratch, contract: CompiledContract, table:
   const buckets = await scratch.query('select distinct _bucket from inserted order by 1');
   const files: DataFile[] = [];
   for (const { _bucket } of buckets) {
-    files.push(await writeDataFile(scratch, table, key, Number(_bucket), `select * from inserted where _bucket = ${Number(_bucket)}`));
+    files.push(
+      await writeDataFile(
+        scratch,
+        table,
+        key,
+        Number(_bucket),
+        `select * from inserted where _bucket = ${Number(_bucket)}`,
+      ),
+    );
   }
   return files;
 }
@@ -111,7 +140,12 @@ async function count(scratch: Scratch, table: string): Promise<number> {
  *
  * @throws CupelError CUP_DELTA_INVALID when a delta breaks what Silver promises
  */
-export async function mergeDeltas(scratch: Scratch, contract: CompiledContract, table: IcebergTable, deltas: DeltaFile[]): Promise<Merged> {
+export async function mergeDeltas(
+  scratch: Scratch,
+  contract: CompiledContract,
+  table: IcebergTable,
+  deltas: DeltaFile[],
+): Promise<Merged> {
   if (!deltas.length) return { add: [], remove: new Set(), inserted: 0, updated: 0 };
   const key = contract.key[0] ?? '';
   await loadIncoming(scratch, contract, deltas);

@@ -10,7 +10,12 @@ export const ORPHAN_AGE_MS = 3 * 24 * 3_600_000;
  *
  * @returns number of objects deleted
  */
-export async function sweepOrphans(table: IcebergTable, store: ObjectStore, nowMs: number, ageMs = ORPHAN_AGE_MS): Promise<number> {
+export async function sweepOrphans(
+  table: IcebergTable,
+  store: ObjectStore,
+  nowMs: number,
+  ageMs = ORPHAN_AGE_MS,
+): Promise<number> {
   const old: string[] = [];
   for await (const object of store.list(`${table.metadata.location}/`)) {
     // Metadata files are the catalog's own business.

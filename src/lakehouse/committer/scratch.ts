@@ -34,7 +34,11 @@ export class Scratch {
   }
 
   /** Runs work in a new scratch folder and removes it, however the work ends. */
-  static async use<T>(store: ObjectStore, work: (scratch: Scratch) => Promise<T>, options: ScratchOptions = {}): Promise<T> {
+  static async use<T>(
+    store: ObjectStore,
+    work: (scratch: Scratch) => Promise<T>,
+    options: ScratchOptions = {},
+  ): Promise<T> {
     const directory = await mkdtemp(path.join(tmpdir(), 'cupel-'));
     try {
       await mkdir(path.join(directory, 'spill'));

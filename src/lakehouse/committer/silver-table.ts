@@ -22,7 +22,8 @@ export function tableName(contract: CompiledContract): string {
 }
 
 function checkSchema(contract: CompiledContract, table: IcebergTable): void {
-  const shape = (fields: { name: string; type: string }[]) => fields.map(({ name, type }) => `${name} ${type}`).join(', ');
+  const shape = (fields: { name: string; type: string }[]) =>
+    fields.map(({ name, type }) => `${name} ${type}`).join(', ');
   const expected = shape(contract.icebergSchema.fields);
   const found = shape(table.schema.fields);
   if (expected !== found) throw cupelError('CUP_TABLE_SCHEMA', { table: tableName(contract), expected, found });
@@ -33,7 +34,11 @@ function checkSchema(contract: CompiledContract, table: IcebergTable): void {
  *
  * @throws CupelError CUP_TABLE_SCHEMA when a table of that name has other columns
  */
-export async function ensureSilverTable(catalog: RestCatalog, store: ObjectStore, contract: CompiledContract): Promise<IcebergTable> {
+export async function ensureSilverTable(
+  catalog: RestCatalog,
+  store: ObjectStore,
+  contract: CompiledContract,
+): Promise<IcebergTable> {
   const key = contract.key[0] ?? '';
   const source = contract.icebergSchema.fields.find((field) => field.name === key);
   const { namespace, table: name, bucketCount } = contract.sink;
@@ -43,7 +48,12 @@ export async function ensureSilverTable(catalog: RestCatalog, store: ObjectStore
     'partition-spec': {
       'spec-id': 0,
       fields: [
-        { name: partitionField(key), transform: `bucket[${bucketCount}]`, 'source-id': source?.id ?? 0, 'field-id': FIRST_PARTITION_FIELD },
+        {
+          name: partitionField(key),
+          transform: `bucket[${bucketCount}]`,
+          'source-id': source?.id ?? 0,
+          'field-id': FIRST_PARTITION_FIELD,
+        },
       ],
     },
     properties: PROPERTIES,

@@ -25,7 +25,11 @@ export function encodeDelta(contract: CompiledContract, rows: readonly Row[]): U
   const columns = [...contract.columns, ...SYSTEM_COLUMNS];
   const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }];
   for (const column of columns) {
-    schema.push({ name: column.name, repetition_type: column.required ? 'REQUIRED' : 'OPTIONAL', ...PARQUET[column.type] });
+    schema.push({
+      name: column.name,
+      repetition_type: column.required ? 'REQUIRED' : 'OPTIONAL',
+      ...PARQUET[column.type],
+    });
   }
   const columnData = columns.map(({ name, type }) => {
     const encode = ENCODE[type];

@@ -6,7 +6,11 @@ function sha256(text: string): string {
 }
 
 /** What a partition or chunk was made of: sha256 of the sorted listing, the contract and the version of its rules. */
-export function fingerprint(objects: Pick<ChunkObject, 'name' | 'generation'>[], contractHash: string, rulesVersion: number): string {
+export function fingerprint(
+  objects: Pick<ChunkObject, 'name' | 'generation'>[],
+  contractHash: string,
+  rulesVersion: number,
+): string {
   const listing = objects.map(({ name, generation }) => [name, generation] as const);
   listing.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return sha256(JSON.stringify([listing, contractHash, rulesVersion]));

@@ -4,7 +4,11 @@ import { googleError } from '../../gcp/errors.ts';
 /** Tables of Gold, and the column that each is sorted by. */
 export const GOLD_TABLES = [
   { name: 'daily_seismicity', key: 'event_date', columns: ['event_date', 'events', 'max_magnitude', 'mean_depth_km'] },
-  { name: 'revision_latency', key: 'event_date', columns: ['event_date', 'events', 'revised_events', 'p50_minutes', 'p95_minutes'] },
+  {
+    name: 'revision_latency',
+    key: 'event_date',
+    columns: ['event_date', 'events', 'revised_events', 'p50_minutes', 'p95_minutes'],
+  },
 ] as const;
 
 /** A table of Gold. */

@@ -21,7 +21,11 @@ function list(element: number, type: string): object {
 }
 
 function dataFile(spec: PartitionSpec): object {
-  const partition = { type: 'record', name: 'r102', fields: spec.fields.map((field) => optional(field.name, 'int', field['field-id'])) };
+  const partition = {
+    type: 'record',
+    name: 'r102',
+    fields: spec.fields.map((field) => optional(field.name, 'int', field['field-id'])),
+  };
   return {
     type: 'record',
     name: 'r2',

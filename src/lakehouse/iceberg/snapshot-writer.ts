@@ -2,7 +2,15 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { ObjectStore } from '../object-store.ts';
 import { writeContainer } from './avro.ts';
 import { MANIFEST_LIST_SCHEMA, manifestEntrySchema } from './manifest-schemas.ts';
-import type { DataFile, ManifestEntry, ManifestFile, PartitionSpec, Snapshot, TableMetadata, TableSchema } from './types.ts';
+import type {
+  DataFile,
+  ManifestEntry,
+  ManifestFile,
+  PartitionSpec,
+  Snapshot,
+  TableMetadata,
+  TableSchema,
+} from './types.ts';
 
 /** A manifest of the parent snapshot with its live entries. */
 export interface LiveManifest {
@@ -38,7 +46,12 @@ function partitionSummaries(spec: PartitionSpec, entries: ManifestEntry[]): Mani
     const values = entries.map((entry) => entry.data_file.partition[field.name] ?? null);
     const present = values.filter((value) => value !== null).sort((a, b) => a - b);
     const bound = (value: number | undefined) => (value === undefined ? null : int32(value));
-    return { contains_null: present.length < values.length, contains_nan: false, lower_bound: bound(present[0]), upper_bound: bound(present.at(-1)) };
+    return {
+      contains_null: present.length < values.length,
+      contains_nan: false,
+      lower_bound: bound(present[0]),
+      upper_bound: bound(present.at(-1)),
+    };
   });
 }
 

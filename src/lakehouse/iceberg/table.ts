@@ -4,7 +4,15 @@ import { readContainer } from './avro.ts';
 import type { RestCatalog } from './rest-catalog.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import type { Change, LiveManifest } from './snapshot-writer.ts';
-import type { DataFile, ManifestEntry, ManifestFile, PartitionSpec, Snapshot, TableMetadata, TableSchema } from './types.ts';
+import type {
+  DataFile,
+  ManifestEntry,
+  ManifestFile,
+  PartitionSpec,
+  Snapshot,
+  TableMetadata,
+  TableSchema,
+} from './types.ts';
 
 const sameId = (a: number | bigint, b: number | bigint): boolean => BigInt(a) === BigInt(b);
 
@@ -25,7 +33,12 @@ export class IcebergTable {
   }
 
   /** Loads a table; undefined where there is none. */
-  static async load(catalog: RestCatalog, store: ObjectStore, namespace: string, name: string): Promise<IcebergTable | undefined> {
+  static async load(
+    catalog: RestCatalog,
+    store: ObjectStore,
+    namespace: string,
+    name: string,
+  ): Promise<IcebergTable | undefined> {
     const metadata = await catalog.loadTable(namespace, name);
     return metadata && new IcebergTable(catalog, store, namespace, name, metadata);
   }
@@ -35,7 +48,10 @@ export class IcebergTable {
   }
 
   get schema(): TableSchema {
-    return this.#find(this.#metadata.schemas.find((schema) => schema['schema-id'] === this.#metadata['current-schema-id']), 'current schema');
+    return this.#find(
+      this.#metadata.schemas.find((schema) => schema['schema-id'] === this.#metadata['current-schema-id']),
+      'current schema',
+    );
   }
 
   get spec(): PartitionSpec {
@@ -159,7 +175,11 @@ export class IcebergTable {
       await this.refresh();
     } catch (error) {
       if (status === 200) return; // committed; the next reader refreshes
-      throw cupelError('CUP_COMMIT_UNKNOWN', { table: `${this.namespace}.${this.name}`, snapshot: String(id), status }, error);
+      throw cupelError(
+        'CUP_COMMIT_UNKNOWN',
+        { table: `${this.namespace}.${this.name}`, snapshot: String(id), status },
+        error,
+      );
     }
     if (status === 200 || this.#reachable(id)) return;
     throw cupelError('CUP_COMMIT_CONFLICT', { table: `${this.namespace}.${this.name}`, snapshot: String(id), status });
@@ -191,7 +211,8 @@ export class IcebergTable {
   }
 
   #find<T>(value: T | undefined, what: string): T {
-    if (value === undefined) throw cupelError('CUP_TABLE_UNSUPPORTED', { table: `${this.namespace}.${this.name}`, missing: what });
+    if (value === undefined)
+      throw cupelError('CUP_TABLE_UNSUPPORTED', { table: `${this.namespace}.${this.name}`, missing: what });
     return value;
   }
 }

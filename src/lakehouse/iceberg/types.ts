@@ -91,6 +91,8 @@ export interface ManifestFile {
   added_rows_count: number;
   existing_rows_count: number;
   deleted_rows_count: number;
-  partitions: { contains_null: boolean; contains_nan: boolean | null; lower_bound: Buffer | null; upper_bound: Buffer | null }[] | null;
+  partitions:
+    | { contains_null: boolean; contains_nan: boolean | null; lower_bound: Buffer | null; upper_bound: Buffer | null }[]
+    | null;
   key_metadata: Buffer | null;
 }

@@ -3,14 +3,31 @@ import { ledgerEvent } from './events.ts';
 import type { LedgerEvent } from './events.ts';
 
 /** The events of a settled batch and its partitions, from its manifest and its outcome; none while it is not settled. */
-export async function batchEvents(deltas: DeltaStore, source: string, table: string, batchId: string): Promise<LedgerEvent[]> {
+export async function batchEvents(
+  deltas: DeltaStore,
+  source: string,
+  table: string,
+  batchId: string,
+): Promise<LedgerEvent[]> {
   const [manifest, done] = await Promise.all([deltas.readManifest(table, batchId), deltas.readDone(table, batchId)]);
   if (!manifest || !done) return [];
   const { recordsIn, quarantined, reduced, rows } = manifest;
-  const detail = { snapshotId: done.snapshotId, recordsIn, quarantined, reduced, rows, bytes: done.bytes, groupBytesWritten: done.groupBytesWritten };
+  const detail = {
+    snapshotId: done.snapshotId,
+    recordsIn,
+    quarantined,
+    reduced,
+    rows,
+    bytes: done.bytes,
+    groupBytesWritten: done.groupBytesWritten,
+  };
   const batch = ledgerEvent('batch', source, batchId, done.outcome, done.fingerprint, detail);
   const partitions = manifest.byPartition.map((of) =>
-    ledgerEvent('partition', source, of.partition, 'done', of.fingerprint, { batchId, recordsIn: of.recordsIn, quarantined: of.quarantined }),
+    ledgerEvent('partition', source, of.partition, 'done', of.fingerprint, {
+      batchId,
+      recordsIn: of.recordsIn,
+      quarantined: of.quarantined,
+    }),
   );
   return [batch, ...partitions];
 }

@@ -29,8 +29,19 @@ export function ledgerEvent(
   detail: object = {},
   now = new Date(),
 ): LedgerEvent {
-  const event_id = createHash('sha256').update(JSON.stringify([kind, source, subject, state, fingerprint])).digest('hex');
-  return { event_id, kind, source, subject, state, fingerprint, occurred_at: now.toISOString(), detail: JSON.stringify(detail) };
+  const event_id = createHash('sha256')
+    .update(JSON.stringify([kind, source, subject, state, fingerprint]))
+    .digest('hex');
+  return {
+    event_id,
+    kind,
+    source,
+    subject,
+    state,
+    fingerprint,
+    occurred_at: now.toISOString(),
+    detail: JSON.stringify(detail),
+  };
 }
 
 /** An object of Bronze arrived; whoever sees it first registers it. */
@@ -40,5 +51,12 @@ export function arrivalEvent(
   found: { ok: boolean; code?: string; detail?: string },
 ): LedgerEvent {
   const state = found.ok ? 'verified' : 'refused';
-  return ledgerEvent('arrival', source, `${object.name}#${object.generation}`, state, '', found.ok ? {} : { code: found.code, detail: found.detail });
+  return ledgerEvent(
+    'arrival',
+    source,
+    `${object.name}#${object.generation}`,
+    state,
+    '',
+    found.ok ? {} : { code: found.code, detail: found.detail },
+  );
 }

@@ -50,7 +50,9 @@ export class Ledger {
   async ensure(): Promise<void> {
     await existing(this.#bigquery.createDataset(DATASET));
     const timePartitioning = { type: 'DAY', field: 'occurred_at' };
-    await existing(this.#bigquery.dataset(DATASET).createTable(TABLE, { schema: { fields: SCHEMA }, timePartitioning }));
+    await existing(
+      this.#bigquery.dataset(DATASET).createTable(TABLE, { schema: { fields: SCHEMA }, timePartitioning }),
+    );
     await this.#query(`CREATE OR REPLACE VIEW \`ops.latest\` AS ${LATEST}`);
   }
 

@@ -8,7 +8,12 @@ import type { Ledger } from './ledger.ts';
  *
  * @returns number of events
  */
-export async function rebuildLedger(ledger: Ledger, deltas: DeltaStore, source: string, table: string): Promise<number> {
+export async function rebuildLedger(
+  ledger: Ledger,
+  deltas: DeltaStore,
+  source: string,
+  table: string,
+): Promise<number> {
   const { settled } = await deltas.listBatches(table);
   let written = 0;
   for (const batchId of settled) {

@@ -31,10 +31,27 @@ export interface Validation {
 }
 
 /** Keeps what is to be known of a refused object; the object itself stays in Bronze. */
-async function quarantineObject(resources: ValidationResources, contract: CompiledContract, object: ChunkObject, code: string, detail: string): Promise<void> {
+async function quarantineObject(
+  resources: ValidationResources,
+  contract: CompiledContract,
+  object: ChunkObject,
+  code: string,
+  detail: string,
+): Promise<void> {
   const name = createHash('sha256').update(`${object.name}#${object.generation}`).digest('hex');
-  const body = { reasonCode: code, detail, source: contract.source, contract: contract.hash, bronzeObject: object.name, generation: object.generation };
-  await resources.store.create(`gs://${resources.quarantineBucket}/${contract.source}/objects/${name}.json`, JSON.stringify(body), 'application/json');
+  const body = {
+    reasonCode: code,
+    detail,
+    source: contract.source,
+    contract: contract.hash,
+    bronzeObject: object.name,
+    generation: object.generation,
+  };
+  await resources.store.create(
+    `gs://${resources.quarantineBucket}/${contract.source}/objects/${name}.json`,
+    JSON.stringify(body),
+    'application/json',
+  );
 }
 
 /**

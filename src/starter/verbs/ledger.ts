@@ -16,7 +16,10 @@ Examples:
 
 /** `cupel ledger show|rebuild SOURCE`. */
 export function ledgerCommand(program: Command): void {
-  const ledger = program.command('ledger').description('what arrived, what is done, what is missing').addHelpText('after', EXAMPLES);
+  const ledger = program
+    .command('ledger')
+    .description('what arrived, what is done, what is missing')
+    .addHelpText('after', EXAMPLES);
   ledger
     .command('show')
     .description('newest state of everything the ledger knows of a source')
@@ -27,7 +30,9 @@ export function ledgerCommand(program: Command): void {
       withResources(async ({ ledger: store }) => {
         const kinds = options.kind ?? KINDS.filter((kind) => kind !== 'arrival');
         const states = await store.latest(source, kinds);
-        const lines = states.map((state) => `${state.kind.padEnd(16)} ${state.state.padEnd(10)} ${state.occurredAt}  ${state.subject}`);
+        const lines = states.map(
+          (state) => `${state.kind.padEnd(16)} ${state.state.padEnd(10)} ${state.occurredAt}  ${state.subject}`,
+        );
         answer(options, states, lines.length ? lines : [`nothing is known of ${source}`]);
       }),
     );

@@ -32,7 +32,10 @@ async function setUp(): Promise<{ namespace: string; made: string[] }> {
   const connection = await Connection.connect(options);
   try {
     await connection.workflowService
-      .registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: RETENTION_DAYS * 86_400 as never } })
+      .registerNamespace({
+        namespace,
+        workflowExecutionRetentionPeriod: { seconds: (RETENTION_DAYS * 86_400) as never },
+      })
       .catch((error: { code?: number }) => {
         if (error.code !== ALREADY_EXISTS) throw error;
       });
@@ -54,9 +57,14 @@ export function temporalCommand(program: Command): void {
     .command('setup')
     .description('make the namespace and the search attributes that Cupel uses; what is there stays')
     .option('--json', 'answer with JSON')
-    .addHelpText('after', '\nExample:\n  $ TEMPORAL_ADDRESS=127.0.0.1:7233 TEMPORAL_NAMESPACE=cupel cupel temporal setup')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ TEMPORAL_ADDRESS=127.0.0.1:7233 TEMPORAL_NAMESPACE=cupel cupel temporal setup',
+    )
     .action(async (options: { json?: boolean }) => {
       const done = await setUp();
-      answer(options, done, [`namespace ${done.namespace}: ${done.made.length ? `made ${done.made.join(', ')}` : 'everything is there'}`]);
+      answer(options, done, [
+        `namespace ${done.namespace}: ${done.made.length ? `made ${done.made.join(', ')}` : 'everything is there'}`,
+      ]);
     });
 }

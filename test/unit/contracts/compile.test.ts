@@ -51,22 +51,30 @@ test('the hash is of the meaning, not of the text', () => {
 });
 
 test('unknown keys are refused with path and line, every error at once', () => {
-  const message = faults((yaml) => yaml.replace('domain: seismology', 'domain: seismology\nowner: me').replace('required: true', 'requird: true'));
+  const message = faults((yaml) =>
+    yaml.replace('domain: seismology', 'domain: seismology\nowner: me').replace('required: true', 'requird: true'),
+  );
   expect(message).toMatch(/line 10, owner: unknown key/);
   expect(message).toMatch(/line 19, schema\.0\.properties\.0\.requird: unknown key/);
 });
 
 test('custom properties are checked too', () => {
-  const message = faults((yaml) => yaml.replace('maxShare: 0.01', 'maxShare: 3').replace('property: hosts', 'property: hots'));
+  const message = faults((yaml) =>
+    yaml.replace('maxShare: 0.01', 'maxShare: 3').replace('property: hosts', 'property: hots'),
+  );
   expect(message).toMatch(/customProperties\.quarantine\.maxShare: must be <= 1/);
   expect(message).toMatch(/customProperties\.hots: unknown key/);
   expect(message).toMatch(/expected hosts/);
 });
 
 test('parts that disagree are refused', () => {
-  expect(faults((yaml) => yaml.replace('value: updated_at', 'value: magnitude'))).toMatch(/versionField: expected a required timestamp/);
+  expect(faults((yaml) => yaml.replace('value: updated_at', 'value: magnitude'))).toMatch(
+    /versionField: expected a required timestamp/,
+  );
   expect(faults((yaml) => yaml.replace('      place: {', '      plaice: {'))).toMatch(/plaice is no column/);
-  expect(faults((yaml) => yaml.replace('[earthquake.usgs.gov]', '[example.org]'))).toMatch(/expected the host of all_hour in hosts/);
+  expect(faults((yaml) => yaml.replace('[earthquake.usgs.gov]', '[example.org]'))).toMatch(
+    /expected the host of all_hour in hosts/,
+  );
 });
 
 test('text that is no YAML is refused', () => {

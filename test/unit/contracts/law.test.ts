@@ -6,7 +6,10 @@ import { earthquakes, rowText } from '../../support/contracts.ts';
 
 // The Kappa law: the table is, for each key, the maximum under the total order over every record ever landed, so that any
 // split, order and repetition of the records ends in the same rows. Few keys and versions: ties must be common.
-const rules = [earthquakes(), earthquakes((yaml) => yaml.replace('property: rulesVersion, value: 1', 'property: rulesVersion, value: 2'))];
+const rules = [
+  earthquakes(),
+  earthquakes((yaml) => yaml.replace('property: rulesVersion, value: 1', 'property: rulesVersion, value: 2')),
+];
 const COLUMNS = [...rules[0]!.columns, ...SYSTEM_COLUMNS].map((column) => column.name);
 
 interface Sighting {
@@ -33,7 +36,10 @@ function rowOf(seen: Sighting): { row: Row; raw: unknown } {
     geometry: { coordinates: [0, 0, 0] },
   };
   const object = `o${seen.carrier}-${seen.id}-${seen.version}-${seen.magnitude}`;
-  const result = normaliser(contract)({ offset: 0, value: raw }, { carrierOrder: BigInt(seen.carrier), bronzeObject: object });
+  const result = normaliser(contract)(
+    { offset: 0, value: raw },
+    { carrierOrder: BigInt(seen.carrier), bronzeObject: object },
+  );
   if (!('row' in result)) throw new Error('refused');
   return { row: result.row, raw };
 }

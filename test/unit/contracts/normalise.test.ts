@@ -8,7 +8,10 @@ const contract = earthquakes();
 const context = { carrierOrder: 1_746_366_775_000_000n, bronzeObject: 'earthquakes/all_hour/x.geojson' };
 const normalise = normaliser(contract);
 
-function feature(properties: Record<string, unknown> = {}, rest: Record<string, unknown> = {}): Record<string, unknown> {
+function feature(
+  properties: Record<string, unknown> = {},
+  rest: Record<string, unknown> = {},
+): Record<string, unknown> {
   return {
     type: 'Feature',
     properties: {
@@ -34,7 +37,20 @@ function row(value: unknown) {
 }
 
 test('a full record becomes a row (golden: a change here needs a new rulesVersion)', () => {
-  const full = feature({ place: 'Cobb, CA', magType: 'ml', type: 'quarry blast', status: 'REVIEWED', net: 'ci', sig: 34, felt: null, tsunami: 1, title: 'M 1.5' }, { id: 'ci1' });
+  const full = feature(
+    {
+      place: 'Cobb, CA',
+      magType: 'ml',
+      type: 'quarry blast',
+      status: 'REVIEWED',
+      net: 'ci',
+      sig: 34,
+      felt: null,
+      tsunami: 1,
+      title: 'M 1.5',
+    },
+    { id: 'ci1' },
+  );
   expect(contract.rulesVersion).toBe(1);
   expect(row(full)).toEqual({
     event_id: 'ci1',
@@ -87,7 +103,12 @@ test.each([
   ['no id and no url', feature({ url: null }), 'missing_required', 'event_id'],
   ['a magnitude in text', feature({ mag: '1.2' }), 'wrong_type', 'magnitude: expected a number'],
   ['half a felt report', feature({ felt: 1.5 }), 'out_of_range', 'felt_reports: expected a whole number within 2^53'],
-  ['a time beyond the calendar', feature({ time: 9e15 }), 'out_of_range', 'event_time: expected whole milliseconds since 1970'],
+  [
+    'a time beyond the calendar',
+    feature({ time: 9e15 }),
+    'out_of_range',
+    'event_time: expected whole milliseconds since 1970',
+  ],
 ])('%s is refused with a reason', (_name, value, reasonCode, detail) => {
   expect(run(value)).toEqual({ reject: { reasonCode, detail } });
 });
@@ -105,7 +126,8 @@ describe.skipIf(!hasRealPolls)(`recorded polls of ${REAL_DATA}`, () => {
       for (const record of unpacked.records) {
         records++;
         const result = normalise(record, { carrierOrder: unpacked.carrierOrder, bronzeObject: poll.name });
-        if ('reject' in result) refused.push(`${poll.name}#${record.offset} ${result.reject.reasonCode} ${result.reject.detail}`);
+        if ('reject' in result)
+          refused.push(`${poll.name}#${record.offset} ${result.reject.reasonCode} ${result.reject.detail}`);
       }
     }
     expect(refused).toEqual([]);

@@ -29,7 +29,10 @@ const putPoll = (name: string, metadata: unknown): Promise<string> => put(name, 
 
 test('finds polls anywhere below, by their own metadata and not by their name, sorted by time then feed', async () => {
   await putPoll('z/deep/er/all_hour.geojson.gz', { url: `${SUMMARY}/all_hour.geojson`, generated: 2000 });
-  await putPoll('a.geojson.gz', { url: `http://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/2.5_week.geojson`, generated: 3000 });
+  await putPoll('a.geojson.gz', {
+    url: `http://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/2.5_week.geojson`,
+    generated: 3000,
+  });
   await putPoll('b/misnamed_all_day.geojson.gz', { url: `${SUMMARY}/all_week.geojson`, generated: 2000 });
   await putPoll('b/c.geojson.gz', { url: `${SUMMARY}/all_day.geojson`, generated: 1000 });
   await put('b/notes.txt', 'no poll');
@@ -55,7 +58,9 @@ test('an empty folder has no polls', async () => {
 });
 
 test('a folder that is not there is named', async () => {
-  await expect(findPolls(path.join(folder, 'nowhere'))).rejects.toThrow('nowhere: expected a folder of *.geojson.gz polls');
+  await expect(findPolls(path.join(folder, 'nowhere'))).rejects.toThrow(
+    'nowhere: expected a folder of *.geojson.gz polls',
+  );
 });
 
 const whole = gzipSync(poll({ url: `${SUMMARY}/all_day.geojson`, generated: 5 }));
@@ -69,7 +74,11 @@ test.each([
   ['has no url', gzipSync(poll({ generated: 5 })), 'expected metadata.url'],
   ['has another url', gzipSync(poll({ url: 'https://example.org/', generated: 5 })), 'expected metadata.url'],
   ['has no time', gzipSync(poll({ url: `${SUMMARY}/all_day.geojson` })), 'metadata.generated in milliseconds'],
-  ['has a time in text', gzipSync(poll({ url: `${SUMMARY}/all_day.geojson`, generated: '5' })), 'metadata.generated in milliseconds'],
+  [
+    'has a time in text',
+    gzipSync(poll({ url: `${SUMMARY}/all_day.geojson`, generated: '5' })),
+    'metadata.generated in milliseconds',
+  ],
 ])('a file that %s is named, with what was expected', async (_what, bytes, expected) => {
   const file = await put('sub/bad.geojson.gz', bytes);
   const error = await findPolls(folder).catch((caught: unknown) => caught);
@@ -108,7 +117,8 @@ describe.skipIf(!hasRealPolls)(`recorded polls of ${REAL_DATA}`, () => {
 
   test('each file, drift of twelve years included, gives its own feed and time', async () => {
     const expected = realPolls().map(
-      ({ bytes }) => (JSON.parse(Buffer.from(bytes).toString()) as { metadata: { url: string; generated: number } }).metadata,
+      ({ bytes }) =>
+        (JSON.parse(Buffer.from(bytes).toString()) as { metadata: { url: string; generated: number } }).metadata,
     );
     const polls = await findPolls(path.join(REAL_DATA, 'usgs'));
     const key = (feed: string | undefined, generated: number): string => `${feed} ${generated}`;

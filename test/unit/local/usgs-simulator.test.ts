@@ -31,7 +31,24 @@ interface Sighting {
 }
 
 const FULL = [
-  ...['mag', 'place', 'time', 'updated', 'tz', 'url', 'detail', 'felt', 'cdi', 'mmi', 'alert', 'status', 'tsunami', 'sig', 'net', 'code'],
+  ...[
+    'mag',
+    'place',
+    'time',
+    'updated',
+    'tz',
+    'url',
+    'detail',
+    'felt',
+    'cdi',
+    'mmi',
+    'alert',
+    'status',
+    'tsunami',
+    'sig',
+    'net',
+    'code',
+  ],
   ...['ids', 'sources', 'types', 'nst', 'dmin', 'rms', 'gap', 'magType', 'type', 'title'],
 ];
 const REDUCED = ['mag', 'place', 'time', 'updated', 'url', 'detail', 'title'];
@@ -46,7 +63,9 @@ const isFull = (feature: Feature): boolean => feature.id !== undefined;
 const idOf = (feature: Feature): string => feature.id ?? String(feature.properties.url).split('/').at(-1) ?? '';
 
 beforeAll(async () => {
-  answers = await Promise.all(polls.map(async (poll) => ({ poll, answer: JSON.parse((await poll.read()).toString()) as Answer })));
+  answers = await Promise.all(
+    polls.map(async (poll) => ({ poll, answer: JSON.parse((await poll.read()).toString()) as Answer })),
+  );
   sightings = answers.flatMap(({ poll: { feed, generated }, answer }) =>
     answer.features.map((feature) => {
       const { time, updated } = feature.properties;
@@ -69,7 +88,10 @@ const values = (name: string): unknown[] =>
 function everRevised(name: string): boolean {
   return [...byEvent.values()].some((all) => {
     const full = all.filter(({ feature }) => isFull(feature));
-    return new Set(full.map(({ updated }) => updated)).size > 1 && new Set(full.map(({ feature }) => feature.properties[name])).size > 1;
+    return (
+      new Set(full.map(({ updated }) => updated)).size > 1 &&
+      new Set(full.map(({ feature }) => feature.properties[name])).size > 1
+    );
   });
 }
 
@@ -82,7 +104,9 @@ describe('determinism', () => {
   });
 
   test('another seed makes other bytes', async () => {
-    expect(await bytesOf(simulatePolls({ seed: 2, days: 1 }))).not.toBe(await bytesOf(simulatePolls({ seed: 1, days: 1 })));
+    expect(await bytesOf(simulatePolls({ seed: 2, days: 1 }))).not.toBe(
+      await bytesOf(simulatePolls({ seed: 1, days: 1 })),
+    );
   });
 
   test('start and days move and bound the polls', () => {
@@ -95,7 +119,9 @@ describe('determinism', () => {
 
 describe('the shape of the feed', () => {
   test('about 250 polls in ten days: hourly, each six hours, one week', () => {
-    const counts = Object.fromEntries([...Map.groupBy(polls, ({ feed }) => feed)].map(([feed, own]) => [feed, own.length]));
+    const counts = Object.fromEntries(
+      [...Map.groupBy(polls, ({ feed }) => feed)].map(([feed, own]) => [feed, own.length]),
+    );
     expect(polls.length).toBeGreaterThan(230);
     expect(polls.length).toBeLessThan(270);
     expect(counts).toEqual({ all_hour: expect.any(Number), all_day: expect.any(Number), all_week: 1 });
@@ -104,7 +130,9 @@ describe('the shape of the feed', () => {
   });
 
   test('polls come in order, and no feed has two of one time', () => {
-    expect(polls.map(({ generated }) => generated)).toEqual(polls.map(({ generated }) => generated).sort((a, b) => a - b));
+    expect(polls.map(({ generated }) => generated)).toEqual(
+      polls.map(({ generated }) => generated).sort((a, b) => a - b),
+    );
     expect(new Set(polls.map(({ feed, generated }) => `${feed} ${generated}`)).size).toBe(polls.length);
   });
 
@@ -165,7 +193,11 @@ describe('every fault of the real polls', () => {
 
   test('an older version in a later poll of the same feed', () => {
     const older = [...byEvent.values()].filter((all) =>
-      all.some((early) => all.some((late) => late.feed === early.feed && late.generated > early.generated && late.updated < early.updated)),
+      all.some((early) =>
+        all.some(
+          (late) => late.feed === early.feed && late.generated > early.generated && late.updated < early.updated,
+        ),
+      ),
     );
     expect(older.length).toBeGreaterThan(5);
   });
@@ -181,9 +213,13 @@ describe('every fault of the real polls', () => {
   });
 
   test('late events: first seen more than eighteen hours after they happened, though polls looked in between', () => {
-    const delays = [...byEvent.values()].map((all) => Math.min(...all.map(({ generated }) => generated)) - (all[0]?.time ?? 0));
+    const delays = [...byEvent.values()].map(
+      (all) => Math.min(...all.map(({ generated }) => generated)) - (all[0]?.time ?? 0),
+    );
     const first = polls[0]?.generated ?? 0;
-    const late = [...byEvent.values()].filter((all, index) => (all[0]?.time ?? 0) > first && (delays[index] ?? 0) > 18 * HOUR);
+    const late = [...byEvent.values()].filter(
+      (all, index) => (all[0]?.time ?? 0) > first && (delays[index] ?? 0) > 18 * HOUR,
+    );
     expect(late.length).toBeGreaterThan(5);
   });
 
@@ -194,7 +230,9 @@ describe('every fault of the real polls', () => {
   });
 
   test('a schema break in the middle, in all feeds at once: most properties, the id and the box are gone', () => {
-    const kinds = answers.filter(({ answer }) => answer.features.length).map(({ answer }) => answer.features.every(isFull));
+    const kinds = answers
+      .filter(({ answer }) => answer.features.length)
+      .map(({ answer }) => answer.features.every(isFull));
     const at = kinds.indexOf(false);
     expect(at).toBeGreaterThan(50);
     expect(kinds.length - at).toBeGreaterThan(50);
@@ -234,7 +272,9 @@ describe('every fault of the real polls', () => {
   });
 
   test('types other than earthquake', () => {
-    expect(new Set(values('type'))).toEqual(new Set(['earthquake', 'quarry', 'quarry blast', 'explosion', 'ice quake']));
+    expect(new Set(values('type'))).toEqual(
+      new Set(['earthquake', 'quarry', 'quarry blast', 'explosion', 'ice quake']),
+    );
   });
 
   test('negative depths and magnitudes', () => {
@@ -248,7 +288,9 @@ describe('every fault of the real polls', () => {
   });
 
   test('depth is an int here and a float there', () => {
-    expect(new Set(features.map(({ geometry }) => Number.isInteger(geometry.coordinates[2])))).toEqual(new Set([true, false]));
+    expect(new Set(features.map(({ geometry }) => Number.isInteger(geometry.coordinates[2])))).toEqual(
+      new Set([true, false]),
+    );
   });
 });
 
