@@ -13,6 +13,7 @@ import { startEventarc } from './eventarc/start.ts';
 import { startFunctions } from './functions/start.ts';
 import { prepareLedger } from './ledger.ts';
 import { startMetadata } from './metadata/server.ts';
+import { freePort } from './ports.ts';
 import { spawnServer } from './process.ts';
 import { startPubsub } from './pubsub/server.ts';
 import { startStorage } from './storage/start.ts';
@@ -82,6 +83,10 @@ function common(options: CloudOptions): Record<string, string> {
   };
 }
 
+function foldersOf({ stateDirectory }: CloudOptions): { stateDirectory: string; logDirectory: string } {
+  return { stateDirectory, logDirectory: path.join(stateDirectory, 'logs') };
+}
+
 function portOf(port: number | undefined): { port?: number } {
   return port === undefined ? {} : { port };
 }
@@ -98,122 +103,139 @@ async function startWorker(env: Record<string, string>, logDirectory: string): P
   });
 }
 
-async function startAll(started: Started, options: CloudOptions): Promise<Omit<Cloud, 'stop'>> {
-  const { stateDirectory, ports = {} } = options;
-  const logDirectory = path.join(stateDirectory, 'logs');
-  const folders = { stateDirectory, logDirectory };
-  await mkdir(logDirectory, { recursive: true });
-  const bundling = workflowBundle();
-  bundling.catch(() => undefined); // startWorker awaits it
-  const temporalStarting = started.add(
-    startTemporal({
-      ...folders,
-      namespace: NAMESPACE,
-      ...portOf(ports.temporal),
-      ...(ports.temporalUi ? { uiPort: ports.temporalUi } : {}),
-    }),
-  );
-  temporalStarting.catch(() => undefined);
+/** Identity, messages and objects: what everything else stands on. */
+async function startFoundation(started: Started, options: CloudOptions, env: Record<string, string>) {
   const metadata = await started.add(startMetadata({ projectId: PROJECT_ID }));
-  const { identityToken } = metadata;
-  const pubsubServer = await started.add(startPubsub({ identityToken }));
-  const env: Record<string, string> = {
-    ...common(options),
+  const pubsubServer = await started.add(startPubsub({ identityToken: metadata.identityToken }));
+  Object.assign(env, {
     GCE_METADATA_HOST: metadata.host,
     METADATA_SERVER_DETECTION: 'assume-present',
     PUBSUB_EMULATOR_HOST: pubsubServer.endpoint,
-  };
+  });
   // Functions and our own clients run in this process and read its environment, as they do in the cloud.
   Object.assign(process.env, env);
   const storageServer = await started.add(
-    startStorage({ ...folders, pubsubEndpoint: pubsubServer.endpoint, ...portOf(ports.storage) }),
+    startStorage({ ...foldersOf(options), pubsubEndpoint: pubsubServer.endpoint, ...portOf(options.ports?.storage) }),
   );
   env.CUPEL_STORAGE_ENDPOINT = storageServer.url;
   const storage = new Storage({ projectId: PROJECT_ID, apiEndpoint: storageServer.url });
   const pubsub = new PubSub({ projectId: PROJECT_ID });
   await started.add(Promise.resolve({ stop: () => pubsub.close() }));
   await provision(storage, pubsub);
-  const store = new ObjectStore(storage);
+  return { metadata, pubsub, storageServer, store: new ObjectStore(storage) };
+}
 
-  const catalogOptions = {
-    ...folders,
-    warehouse: WAREHOUSE,
-    projectId: PROJECT_ID,
-    storageUrl: storageServer.url,
-    ...portOf(ports.catalog),
-  };
-  const startWarehouse = async () => {
-    const catalog = await started.add(startCatalog(catalogOptions));
-    return catalog;
-  };
-  const catalogPort = await startWarehouse();
-  const bigquery = await started.add(
-    startBigQuery({
-      projectId: PROJECT_ID,
-      logDirectory,
-      storageRoot: storageServer.root,
-      store,
-      catalog: { name: CATALOG, uri: catalogPort.url, warehouse: WAREHOUSE },
-      ...portOf(ports.warehouse),
-    }),
-  );
-  env.CUPEL_CATALOG_URI = catalogPort.url;
+type Foundation = Awaited<ReturnType<typeof startFoundation>>;
+
+/** The catalog and BigQuery, side by side: BigQuery needs only the catalog's address. */
+async function startTables(
+  started: Started,
+  options: CloudOptions,
+  env: Record<string, string>,
+  { storageServer, store }: Foundation,
+) {
+  const folders = foldersOf(options);
+  const port = options.ports?.catalog ?? (await freePort());
+  const catalog = { name: CATALOG, uri: `http://127.0.0.1:${port}`, warehouse: WAREHOUSE };
+  const [, bigquery] = await Promise.all([
+    started.add(
+      startCatalog({ ...folders, warehouse: WAREHOUSE, projectId: PROJECT_ID, storageUrl: storageServer.url, port }),
+    ),
+    started.add(
+      startBigQuery({
+        projectId: PROJECT_ID,
+        logDirectory: folders.logDirectory,
+        storageRoot: storageServer.root,
+        store,
+        catalog,
+        ...portOf(options.ports?.warehouse),
+      }),
+    ),
+  ]);
+  env.CUPEL_CATALOG_URI = catalog.uri;
   env.CUPEL_BIGQUERY_ENDPOINT = bigquery.url;
-  const workDirectory = path.join(stateDirectory, 'dataform');
+}
+
+/** Dataform and Dataflow: what runs jobs. Jobs get the environment as it is when they start. */
+async function startJobs(started: Started, options: CloudOptions, env: Record<string, string>, { store }: Foundation) {
+  const { stateDirectory, logDirectory } = foldersOf(options);
   const dataform = await started.add(
     startDataform({
       projectDirectory: path.join(PROJECT, 'dataform'),
-      workDirectory,
+      workDirectory: path.join(stateDirectory, 'dataform'),
       projectId: PROJECT_ID,
       location: REGION,
-      bigqueryUrl: bigquery.url,
+      bigqueryUrl: env.CUPEL_BIGQUERY_ENDPOINT ?? '',
     }),
   );
   const dataflow = await started.add(
     startDataflow({
       readTemplate: async (uri) => (await store.read(uri)).toString('utf8'),
-      commandFor: (_image, parameters) => ({
-        command: process.execPath,
-        args: [
-          path.join(PROJECT, 'beam/main.ts'),
-          ...Object.entries(parameters).map(([name, value]) => `--${name}=${value}`),
-        ],
-        env,
-      }),
+      commandFor: (_image, parameters) => ({ ...kappaCommand(parameters), env }),
       logDirectory,
     }),
   );
-  const temporal = await temporalStarting;
-  Object.assign(env, {
-    CUPEL_DATAFORM_ENDPOINT: dataform.endpoint,
-    CUPEL_DATAFLOW_ENDPOINT: dataflow.endpoint,
-    TEMPORAL_ADDRESS: temporal.address,
-  });
+  env.CUPEL_DATAFORM_ENDPOINT = dataform.endpoint;
+  env.CUPEL_DATAFLOW_ENDPOINT = dataflow.endpoint;
+}
+
+function kappaCommand(parameters: Record<string, string>): { command: string; args: string[] } {
+  const given = Object.entries(parameters).map(([name, value]) => `--${name}=${value}`);
+  return { command: process.execPath, args: [path.join(PROJECT, 'beam/main.ts'), ...given] };
+}
+
+/** Functions, the events that call them, and the worker. */
+async function startProduct(
+  started: Started,
+  options: CloudOptions,
+  env: Record<string, string>,
+  { metadata, pubsub }: Foundation,
+) {
   Object.assign(process.env, env);
   const functions = await started.add(startFunctions((token, audience) => metadata.verify(token, audience)));
   env.CUPEL_FUNCTION_POLL_URL = functions.pollUrl;
   env.CUPEL_FUNCTION_ON_FINALIZE_URL = functions.onFinalizeUrl;
+  const events = {
+    pubsub,
+    topic: TOPICS.finalized,
+    subscription: 'eventarc-on-finalize',
+    functionUrl: functions.onFinalizeUrl,
+    identityToken: metadata.identityToken,
+    // The function gathers arrivals that come together into one insert.
+    atOnce: 32,
+  };
   await Promise.all([
-    started.add(
-      startEventarc({
-        pubsub,
-        topic: TOPICS.finalized,
-        subscription: 'eventarc-on-finalize',
-        functionUrl: functions.onFinalizeUrl,
-        identityToken,
-        atOnce: 32,
-      }),
-    ),
-    started.add(startWorker(env, logDirectory)),
+    started.add(startEventarc(events)),
+    started.add(startWorker(env, foldersOf(options).logDirectory)),
     prepareLedger(env),
   ]);
-  const urls = {
-    temporal: temporal.uiUrl,
-    storage: storageServer.url,
-    catalog: catalogPort.url,
-    warehouse: bigquery.url,
-  };
-  return { env, urls };
+}
+
+async function startAll(started: Started, options: CloudOptions): Promise<Omit<Cloud, 'stop'>> {
+  const { ports = {} } = options;
+  const folders = foldersOf(options);
+  await mkdir(folders.logDirectory, { recursive: true });
+  const env = common(options);
+  const slow = Promise.all([
+    workflowBundle(),
+    started.add(
+      startTemporal({
+        ...folders,
+        namespace: NAMESPACE,
+        ...portOf(ports.temporal),
+        ...(ports.temporalUi ? { uiPort: ports.temporalUi } : {}),
+      }),
+    ),
+  ]);
+  slow.catch(() => undefined); // awaited below; a failure in between must not go unhandled
+  const foundation = await startFoundation(started, options, env);
+  await startTables(started, options, env, foundation);
+  await startJobs(started, options, env, foundation);
+  const [, temporal] = await slow;
+  env.TEMPORAL_ADDRESS = temporal.address;
+  await startProduct(started, options, env, foundation);
+  const { CUPEL_CATALOG_URI: catalog = '', CUPEL_BIGQUERY_ENDPOINT: warehouse = '' } = env;
+  return { env, urls: { temporal: temporal.uiUrl, storage: foundation.storageServer.url, catalog, warehouse } };
 }
 
 /** Starts every service on the loopback interface. What one that fails leaves behind is stopped. */

@@ -166,6 +166,13 @@ async function demo(options: DemoOptions): Promise<void> {
   const usgs = feed.polls ? await startUsgs({ polls: feed.polls }) : undefined;
   let running: Running | undefined;
   let done = false;
+  const interrupted = (): void => {
+    print.line('interrupted: stopping every server');
+    void Promise.resolve(running?.cloud.stop())
+      .then(() => (options.state ? undefined : rm(state, { recursive: true, force: true })))
+      .finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     running = await start(state, feed, usgs);
     const startup = print.seconds;
