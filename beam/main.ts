@@ -10,14 +10,12 @@ import { beam, directRunner } from './sdk.ts';
 import { stopPools } from './threads/pool.ts';
 
 /** Parameters of the template, by name; the template's metadata lists the same (beam/deploy/kappa.json). */
-function parameters(): { chunk: string; contract: string; runner: string } {
+function parameters(): { chunk: string; contract: string } {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { chunk: text, contract: text, runner: { ...text, default: 'direct' } } });
-  const { chunk, contract, runner = 'direct' } = values;
+  const { chunk, contract } = parseArgs({ options: { chunk: text, contract: text } }).values;
   if (!chunk || !contract)
     throw cupelError('CUP_REQUEST_INVALID', { expected: '--chunk and --contract, both gs:// URIs' });
-  if (runner !== 'direct') throw cupelError('CUP_REQUEST_INVALID', { expected: '--runner=direct', found: runner });
-  return { chunk, contract, runner };
+  return { chunk, contract };
 }
 
 async function main(): Promise<void> {

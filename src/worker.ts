@@ -8,7 +8,7 @@ import { readEnvironment } from './gcp/env.ts';
 import { temporalSettings } from './temporal.ts';
 import { TASK_QUEUE } from './workflows/ids.ts';
 
-// Wiring only. `CUPEL_WORKFLOW_BUNDLE`: a bundle made beforehand (`cupel temporal bundle`), so that a start takes no webpack.
+// Wiring only. `CUPEL_WORKFLOW_BUNDLE`: a bundle of `src/workflows/index.ts` made beforehand, so that a start takes no webpack.
 
 Runtime.install({
   logger: new DefaultLogger(process.env.CUPEL_LOG_LEVEL === 'DEBUG' ? 'DEBUG' : 'INFO'),

@@ -1,7 +1,7 @@
 """Entry of the Flex Template (FLEX_TEMPLATE_PYTHON_PY_FILE): submits a job of one step, which runs the Kappa job.
 
 Dataflow knows no template in TypeScript: a launcher has to hand in a job graph of a language that it lists. This one hands in
-the smallest: one element, one step, and the step runs `node beam/main.ts --runner=direct` on one worker, in this same image.
+the smallest: one element, one step, and the step runs `node beam/main.ts` on one worker, in this same image.
 Trying the step again is safe: a batch has one manifest for ever (docs/deltas-and-committer.md).
 """
 
@@ -57,7 +57,7 @@ def main():
     variables = {"CUPEL_PROJECT": project} if project else {}
 
     pipeline = beam.Pipeline(options=options)
-    arguments = [f"--chunk={own.chunk}", f"--contract={own.contract}", "--runner=direct"]
+    arguments = [f"--chunk={own.chunk}", f"--contract={own.contract}"]
     _ = pipeline | "chunk" >> beam.Create([arguments]) | "kappa" >> beam.ParDo(RunKappa(COMMAND, variables))
     pipeline.run()  # never waited for: the launcher must end for the job to start
 

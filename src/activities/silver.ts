@@ -5,6 +5,8 @@ import {
   ensureSilverTable,
   EXPIRE_ABOVE,
   expireSnapshots,
+  sweepOrphans,
+  sweepStaged,
 } from '../lakehouse/committer/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import type { Done } from '../lakehouse/deltas/index.ts';
@@ -13,6 +15,20 @@ import type { ActivityResources } from './resources.ts';
 
 /** Milliseconds between two heartbeats of a merge, which has no natural steps. */
 const HEARTBEAT_MS = 10_000;
+
+/** What upkeep did. */
+export interface Upkeep {
+  compactedFiles: number;
+  expiredSnapshots: number;
+  /** Objects deleted that nothing needs. */
+  orphans: number;
+}
+
+/** Files of the table that no snapshot needs, and blocks that jobs staged and never took away. */
+async function sweepAll({ store, environment, now }: ActivityResources, table: IcebergTable): Promise<number> {
+  const files = await sweepOrphans(table, store, now());
+  return files + (await sweepStaged(store, environment.buckets.ops, now()));
+}
 
 async function withHeartbeat<T>(work: () => Promise<T>): Promise<T> {
   heartbeat();
@@ -41,19 +57,16 @@ export function silverActivities(resources: ActivityResources) {
       return withHeartbeat(() => commitWaiting(resources, contract, batchIds));
     },
 
-    /** Compacts buckets with many small files, and expires snapshots before the metadata grows too big. */
-    async maintainTable({
-      contractUri,
-    }: {
-      contractUri: string;
-    }): Promise<{ compactedFiles: number; expiredSnapshots: number }> {
+    /** Compacts buckets with many small files, expires snapshots before the metadata grows too big, sweeps orphans if asked. */
+    async maintainTable({ contractUri, sweep }: { contractUri: string; sweep: boolean }): Promise<Upkeep> {
       const contract = await readContract(store, contractUri);
       return withHeartbeat(async () => {
         const compactedFiles = await compact(resources, contract);
         const table = await ensureSilverTable(catalog, store, contract);
         const expiredSnapshots =
           table.snapshots.length > EXPIRE_ABOVE ? await expireSnapshots(table, resources.now()) : 0;
-        return { compactedFiles, expiredSnapshots };
+        const orphans = sweep ? await sweepAll(resources, table) : 0;
+        return { compactedFiles, expiredSnapshots, orphans };
       });
     },
 

@@ -44,6 +44,12 @@ function disagreements(
   if (version?.type !== 'timestamptz' || !version.required)
     found.push('versionField: expected a required timestamp column');
   const mapped = new Set(custom.mapping.map((rule) => rule.column));
+  for (const { name, type } of columns) {
+    const converts = custom.mapping.find((rule) => rule.column === name)?.as === 'epoch-millis';
+    if (mapped.has(name) && converts !== (type === 'timestamptz')) {
+      found.push(`mapping: expected as: epoch-millis for timestamps and for nothing else, see ${name}`);
+    }
+  }
   for (const name of names) if (!mapped.has(name)) found.push(`mapping: expected a rule for column ${name}`);
   for (const name of mapped) if (!names.has(name)) found.push(`mapping: ${name} is no column of the schema`);
   for (const feed of custom.feeds) {

@@ -20,6 +20,13 @@ export const working = proxyActivities<Activities>({
   retry: SHORT_RETRY,
 });
 
+/** Upkeep that the next occasion makes up for. */
+export const upkeep = proxyActivities<Activities>({
+  startToCloseTimeout: '2h',
+  heartbeatTimeout: '1m',
+  retry: { ...SHORT_RETRY, maximumAttempts: 3 },
+});
+
 /** Waiting for a remote job: cancelling waits until the job has really stopped. */
 export const waiting = proxyActivities<Activities>({
   startToCloseTimeout: '24h',

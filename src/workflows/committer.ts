@@ -1,16 +1,20 @@
 import {
+  ActivityFailure,
+  ApplicationFailure,
   condition,
   continueAsNew,
   defineQuery,
   defineSignal,
   getExternalWorkflowHandle,
+  isCancellation,
   log,
   setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { SignalDefinition } from '@temporalio/workflow';
 import type { Done } from '../lakehouse/deltas/types.ts';
-import { working } from './activities.ts';
+import { upkeep, working } from './activities.ts';
 
 /** A batch whose manifest is published. */
 export interface Submission {
@@ -21,12 +25,22 @@ export interface Submission {
   waiter: string;
 }
 
+/** A batch that was refused. */
+export interface RefusedBatch {
+  batchId: string;
+  /** Code of the catalogue. */
+  code: string;
+  message: string;
+}
+
 /** Input of the committer of a table. */
 export interface CommitterInput {
   /** `<namespace>.<table>` */
   table: string;
   /** Carried over when the history starts anew. */
   waiting?: Submission[];
+  /** When orphans were last swept, milliseconds since 1970; carried over too. */
+  sweptAt?: number;
 }
 
 /** A batch waits to be committed. Submitting one again is harmless. */
@@ -35,11 +49,17 @@ export const submit = defineSignal<[Submission[]]>('submit');
 /** To the waiter: how its batches ended. */
 export const settled = defineSignal<[Done[]]>('settled');
 
+/** To the waiter: a batch that cannot be committed, and why. Trying again is of no use until someone mends the cause. */
+export const refused = defineSignal<[RefusedBatch[]]>('refused');
+
 /** Batches that wait. */
 export const waitingQuery = defineQuery<Submission[]>('waiting');
 
 /** Most batches of one snapshot. */
 const MAX_GROUP = 200;
+
+/** Between two sweeps of orphans. */
+const SWEEP_EVERY_MS = 24 * 3_600_000;
 
 /**
  * Entity workflow `committer/<table>`: takes waiting batches together and commits them as one snapshot. It is the only
@@ -47,6 +67,7 @@ const MAX_GROUP = 200;
  */
 export async function committer(input: CommitterInput): Promise<void> {
   let waiting = input.waiting ?? [];
+  let sweptAt = input.sweptAt ?? 0;
   setHandler(waitingQuery, () => waiting);
   setHandler(submit, (batches) => {
     waiting = [...waiting, ...batches];
@@ -58,8 +79,9 @@ export async function committer(input: CommitterInput): Promise<void> {
     waiting = waiting.filter((submission) => !group.includes(submission));
     setCurrentDetails(`**${input.table}**: committing ${group.length} batches`);
     await commitGroup(input.table, group);
+    sweptAt = await maintain(group[0]?.contractUri ?? '', sweptAt);
   }
-  await continueAsNew<typeof committer>({ table: input.table, waiting });
+  await continueAsNew<typeof committer>({ table: input.table, waiting, sweptAt });
 }
 
 /** The oldest batches of one contract; a batch that was submitted twice counts once. */
@@ -74,26 +96,66 @@ function nextGroup(waiting: Submission[]): Submission[] {
   });
 }
 
+/** Commits the batches together; where that is refused, each by itself, so that one bad batch stops no other. */
 async function commitGroup(table: string, group: Submission[]): Promise<void> {
   const batchIds = [...new Set(group.map((submission) => submission.batchId))];
-  const outcomes = await working.commitBatches({ table, batchIds, contractUri: group[0]?.contractUri ?? '' });
+  const contractUri = group[0]?.contractUri ?? '';
+  try {
+    const outcomes = await working.commitBatches({ table, batchIds, contractUri });
+    await tellAll(group, settled, outcomes);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    if (batchIds.length === 1) return tellAll(group, refused, [refusal(batchIds[0] ?? '', error)]);
+    for (const batchId of batchIds)
+      await commitGroup(
+        table,
+        group.filter((submission) => submission.batchId === batchId),
+      );
+  }
+}
+
+function refusal(batchId: string, error: unknown): RefusedBatch {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const code = cause instanceof ApplicationFailure ? (cause.type ?? 'unknown') : 'unknown';
+  return { batchId, code, message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+/** Each waiter hears of its own batches, once. */
+async function tellAll<T extends { batchId: string }>(
+  group: Submission[],
+  signal: SignalDefinition<[T[]]>,
+  news: T[],
+): Promise<void> {
   for (const waiter of new Set(group.map((submission) => submission.waiter))) {
     const theirs = new Set(
       group.filter((submission) => submission.waiter === waiter).map((submission) => submission.batchId),
     );
     await tell(
       waiter,
-      outcomes.filter((done) => theirs.has(done.batchId)),
+      signal,
+      news.filter(({ batchId }) => theirs.has(batchId)),
     );
   }
-  await working.maintainTable({ contractUri: group[0]?.contractUri ?? '' });
 }
 
 /** A waiter that is gone reads the outcome from storage when it comes again. */
-async function tell(waiter: string, outcomes: Done[]): Promise<void> {
+async function tell<T>(waiter: string, signal: SignalDefinition<[T[]]>, news: T[]): Promise<void> {
   try {
-    await getExternalWorkflowHandle(waiter).signal(settled, outcomes);
+    await getExternalWorkflowHandle(waiter).signal(signal, news);
   } catch (error) {
     log.info('a waiter is gone', { waiter, reason: String(error) });
+  }
+}
+
+/** Upkeep after a commit. What it cannot do now it does after the next one: it must never stop commits. */
+async function maintain(contractUri: string, sweptAt: number): Promise<number> {
+  const sweep = Date.now() - sweptAt >= SWEEP_EVERY_MS;
+  try {
+    await upkeep.maintainTable({ contractUri, sweep });
+    return sweep ? Date.now() : sweptAt;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.warn('upkeep failed', { reason: String(error) });
+    return sweptAt;
   }
 }

@@ -55,7 +55,9 @@ async function run(source: string, range: Range): Promise<PipelineResult> {
   const { chunks, refused } = await working.validatePlan({ planUri: plan.planUri, contractUri: contract.uri });
   const validated = Date.now();
   enterStage('process', pipelineDetails(range, `processes ${chunks.length} chunks`, plan));
-  const batches = await processAndSettle(chunks, contract);
+  await processChunks(chunks, contract.uri);
+  enterStage('settle', pipelineDetails(range, `commits ${chunks.length} batches`, plan));
+  const batches = await settleBatches(chunks, contract);
   const processed = Date.now();
   enterStage('materialize', pipelineDetails(range, 'materializes Gold', plan));
   const gold = await materialize({ source, contractUri: contract.uri });
@@ -69,12 +71,4 @@ async function run(source: string, range: Range): Promise<PipelineResult> {
     materialize: Date.now() - processed,
   };
   return { range, contractHash: contract.hash, plan, refusedObjects: refused, batches, gold, stageMs };
-}
-
-async function processAndSettle(
-  chunks: ValidatedChunk[],
-  contract: { uri: string; hash: string; table: string },
-): Promise<Settled> {
-  await processChunks(chunks, contract.uri);
-  return settleBatches(chunks, contract);
 }

@@ -28,7 +28,7 @@ async function processChunk(chunk: ValidatedChunk, contractUri: string): Promise
     work: chunk.batchId,
     run: workflowInfo().runId,
     namePrefix: 'cupel-kappa',
-    parameters: { chunk: chunk.uri, contract: contractUri, runner: 'direct' },
+    parameters: { chunk: chunk.uri, contract: contractUri },
   });
   await waiting.awaitDataflowJob(job);
 }

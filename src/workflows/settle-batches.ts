@@ -1,8 +1,9 @@
-import { condition, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { ValidatedChunk } from '../activities/bronze.ts';
 import type { Done } from '../lakehouse/deltas/types.ts';
 import { short } from './activities.ts';
-import { settled } from './committer.ts';
+import { refused, settled } from './committer.ts';
+import type { RefusedBatch } from './committer.ts';
 
 /** How the batches of a run ended. */
 export interface Settled {
@@ -23,6 +24,8 @@ export async function settleBatches(
   const outcomes = new Map<string, Done>();
   const keep = (dones: Done[]): void => dones.forEach((done) => outcomes.set(done.batchId, done));
   setHandler(settled, keep);
+  const refusals: RefusedBatch[] = [];
+  setHandler(refused, (batches) => void refusals.push(...batches));
   const batchIds = chunks.map((chunk) => chunk.batchId);
   const open = (): string[] => batchIds.filter((batchId) => !outcomes.has(batchId));
   while (open().length) {
@@ -33,11 +36,19 @@ export async function settleBatches(
       batchIds: open(),
       waiter: workflowId,
     });
-    if (await condition(() => !open().length, ASK_AGAIN)) break;
+    await condition(() => !open().length || refusals.length > 0, ASK_AGAIN);
+    if (refusals.length) throw notCommitted(refusals);
+    if (!open().length) break;
     keep(await short.readOutcomes({ table: contract.table, batchIds: open() }));
   }
   if (batchIds.length) await short.recordBatches({ table: contract.table, batchIds, contractUri: contract.uri });
   return summarise([...outcomes.values()]);
+}
+
+function notCommitted(refusals: RefusedBatch[]): ApplicationFailure {
+  const [first] = refusals;
+  const message = `${refusals.length} batches cannot be committed: ${first?.message ?? ''}`;
+  return ApplicationFailure.nonRetryable(message, first?.code ?? 'unknown', { refusals });
 }
 
 function summarise(dones: Done[]): Settled {

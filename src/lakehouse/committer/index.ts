@@ -5,5 +5,5 @@ export type { CompactionPolicy } from './compact.ts';
 export { EXPIRE_ABOVE, expireSnapshots, MAX_SNAPSHOTS, snapshotsToKeep } from './expiry.ts';
 export { digestTable, exportColumns, exportTable } from './export.ts';
 export type { AsOf } from './export.ts';
-export { ORPHAN_AGE_MS, sweepOrphans } from './orphans.ts';
+export { ORPHAN_AGE_MS, sweepOrphans, sweepStaged } from './orphans.ts';
 export { ensureSilverTable, tableName } from './silver-table.ts';

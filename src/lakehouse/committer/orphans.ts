@@ -29,3 +29,23 @@ export async function sweepOrphans(
   for (const uri of orphans) await store.delete(uri);
   return orphans.length;
 }
+
+/**
+ * Deletes blocks that jobs staged and left behind.
+ *
+ * @returns number of objects deleted
+ */
+export async function sweepStaged(
+  store: ObjectStore,
+  opsBucket: string,
+  nowMs: number,
+  ageMs = ORPHAN_AGE_MS,
+): Promise<number> {
+  let swept = 0;
+  for await (const block of store.list(`gs://${opsBucket}/stage/`)) {
+    if (nowMs - Date.parse(block.updated) < ageMs) continue;
+    await store.delete(block.uri);
+    swept += 1;
+  }
+  return swept;
+}

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** What the ledger tells about. */
-export type EventKind = 'arrival' | 'gap' | 'missing' | 'validation' | 'partition' | 'batch' | 'materialization';
+export type EventKind = 'arrival' | 'gap' | 'missing' | 'partition' | 'batch' | 'materialization';
 
 /** One row of `ops.events`. */
 export interface LedgerEvent {
