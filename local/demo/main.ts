@@ -160,6 +160,7 @@ function printReport(print: Printer, report: Report): void {
 async function demo(options: DemoOptions): Promise<void> {
   const print = new Printer();
   await ensureTools(DEMO_TOOLS, (line) => print.line(line));
+  const setUp = print.seconds;
   const feed = await demoFeed(options);
   print.line(`Feed: ${feed.title}`);
   const state = path.resolve(options.state ?? (await mkdtemp(path.join(tmpdir(), 'cupel-demo-'))));
@@ -175,7 +176,7 @@ async function demo(options: DemoOptions): Promise<void> {
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     running = await start(state, feed, usgs);
-    const startup = print.seconds;
+    const startup = print.seconds - setUp;
     print.stage('startup', startup, BUDGET.startup, `Temporal Web UI ${running.cloud.urls.temporal}`);
     const report = await runLine(running, feed, usgs, print, startup);
     if (options.export) await exportAll(running.resources, running.contract, path.resolve(options.export));

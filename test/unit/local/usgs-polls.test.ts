@@ -102,13 +102,10 @@ test('the feed is the last segment of the url', () => {
 });
 
 describe.skipIf(!hasRealPolls)(`recorded polls of ${REAL_DATA}`, () => {
-  test('every file is indexed, in under two seconds for 300', async () => {
+  test('every file is indexed', async () => {
     const real = realPolls();
-    const started = performance.now();
     const polls = await findPolls(path.join(REAL_DATA, 'usgs'));
-    const seconds = (performance.now() - started) / 1000;
     expect(polls).toHaveLength(real.length);
-    expect(seconds).toBeLessThan(Math.max(2, real.length / 150));
     for (const { feed, generated } of polls) {
       expect(feed).toMatch(/^(all|significant|\d\.\d)_(hour|day|week|month)$/);
       expect(generated).toBeGreaterThan(Date.UTC(2010));
