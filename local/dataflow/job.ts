@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { timestamp } from '../grpc.ts';
 import { dieWithUs, signalGroup } from '../process.ts';
+import { readMetric } from './metric.ts';
 
 export type JobState =
   | 'JOB_STATE_QUEUED'
@@ -15,9 +16,10 @@ export type JobState =
   | 'JOB_STATE_CANCELLING'
   | 'JOB_STATE_CANCELLED'
   | 'JOB_STATE_DRAINING'
-  | 'JOB_STATE_DRAINED';
+  | 'JOB_STATE_DRAINED'
+  | 'JOB_STATE_UPDATED';
 
-const TERMINAL = new Set<string>([
+const TERMINAL = new Set<JobState>([
   'JOB_STATE_DONE',
   'JOB_STATE_FAILED',
   'JOB_STATE_CANCELLED',
@@ -27,6 +29,9 @@ const TERMINAL = new Set<string>([
 
 /** Lines of standard error that a failure quotes. */
 const QUOTED_LINES = 20;
+
+/** Milliseconds that a process gets to end by itself once its job is cancelled or replaced. */
+const GRACE_MS = 2_000;
 
 /** A command that runs a template. */
 export interface JobCommand {
@@ -50,21 +55,33 @@ export interface JobDescription {
   name: string;
   type: 'JOB_TYPE_BATCH' | 'JOB_TYPE_STREAMING';
   labels: Record<string, string>;
+  /** The job that this one updates. */
+  replaceJobId?: string;
+}
+
+/** A JobMessage. */
+export interface JobMessage {
+  id: string;
+  time: object;
+  messageText: string;
+  messageImportance: string;
 }
 
 /** One job: a child process that runs the template, its state, messages and metrics. */
 export class Job {
   readonly id = newJobId();
   readonly description: JobDescription;
-  readonly messages: { id: string; time: object; messageText: string; messageImportance: string }[] = [];
+  readonly messages: JobMessage[] = [];
   readonly #metrics = new Map<string, object>();
   readonly #created = timestamp();
   readonly #logFile: string;
   readonly #lastErrors: string[] = [];
+  readonly #over = Promise.withResolvers<void>();
   #state: JobState = 'JOB_STATE_QUEUED';
   #stateTime = this.#created;
   #child: ChildProcess | undefined;
   #endAs: JobState | undefined;
+  #replacedByJobId: string | undefined;
 
   constructor(description: JobDescription, logFile: string) {
     this.description = description;
@@ -83,35 +100,89 @@ export class Job {
     return [...this.#metrics.values()];
   }
 
+  /** Settles when the job is in a terminal state and its process is gone. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
   /** The Job message; labels only where the view promises them. */
   view(view: string | undefined): object {
     const { labels, ...rest } = this.description;
     const described = view === 'JOB_VIEW_ALL' || view === 'JOB_VIEW_DESCRIPTION';
     const times = { createTime: this.#created, startTime: this.#created, currentStateTime: this.#stateTime };
-    return { id: this.id, ...rest, ...(described ? { labels } : {}), currentState: this.#state, ...times };
+    const replacedByJobId = this.#replacedByJobId;
+    return {
+      id: this.id,
+      ...rest,
+      ...(described ? { labels } : {}),
+      ...(replacedByJobId ? { replacedByJobId } : {}),
+      currentState: this.#state,
+      ...times,
+    };
   }
 
-  start({ command, args, env }: JobCommand): void {
-    const child = spawn(command, args, {
-      env: { ...process.env, ...env },
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  /** Starts the process, unless the job was stopped while it was queued. */
+  start(commandFor: () => JobCommand): void {
+    if (!this.active) return;
+    try {
+      const { command, args, env } = commandFor();
+      this.#spawned(
+        spawn(command, args, { env: { ...process.env, ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] }),
+      );
+    } catch (error) {
+      this.#fail(`Template launch failed: ${(error as Error).message}`); // no command, or one that no process can have
+    }
+  }
+
+  /** Asks the process to end and makes it. The job ends as cancelled, whatever the process makes of it. */
+  cancel(): void {
+    this.#enter('JOB_STATE_CANCELLING');
+    this.#end('JOB_STATE_CANCELLED');
+  }
+
+  /** Lets the process finish what it has begun, for as long as it takes; only exit code 0 counts as drained. */
+  drain(): void {
+    // A cancelled job is not brought back.
+    if (this.#state === 'JOB_STATE_CANCELLING') return;
+    this.#enter('JOB_STATE_DRAINING');
+    if (this.#child) signalGroup(this.#child, 'SIGTERM');
+    else this.#enter('JOB_STATE_DRAINED');
+  }
+
+  /** Ends this job in favour of another one. */
+  replace(byJobId: string): void {
+    this.#replacedByJobId = byJobId;
+    this.#end('JOB_STATE_UPDATED');
+  }
+
+  /** Ends the process at once, as when the machine goes away. */
+  kill(): void {
+    this.#endAs = 'JOB_STATE_CANCELLED';
+    if (this.#child) signalGroup(this.#child, 'SIGKILL');
+    else this.#enter('JOB_STATE_CANCELLED');
+  }
+
+  #end(as: JobState): void {
+    this.#endAs = as;
+    const child = this.#child;
+    if (!child) return this.#enter(as);
+    signalGroup(child, 'SIGTERM');
+    const force = setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS);
+    child.once('close', () => clearTimeout(force));
+  }
+
+  #spawned(child: ChildProcess): void {
     this.#child = child;
     dieWithUs(child);
-    child.once('spawn', () => this.#enter('JOB_STATE_RUNNING'));
+    child.once('spawn', () => {
+      if (this.#state === 'JOB_STATE_QUEUED') this.#enter('JOB_STATE_RUNNING');
+    });
     child.once('error', (error) => this.#fail(`Template launch failed: ${error.message}`));
+    // What it left running would hold its output open.
+    child.once('exit', () => signalGroup(child, 'SIGKILL'));
     this.#read(child.stdout, (line) => this.#output(line));
     this.#read(child.stderr, (line) => this.#error(line));
     child.once('close', (code, signal) => this.#ended(code, signal));
-  }
-
-  /** Stops the process; the job ends in the state given, whatever the process makes of it. */
-  stop(via: JobState, endAs: JobState, signal: NodeJS.Signals): void {
-    this.#enter(via);
-    this.#endAs = endAs;
-    if (this.#child) signalGroup(this.#child, signal);
-    else this.#enter(endAs);
   }
 
   #read(stream: Readable | null, take: (line: string) => void): void {
@@ -126,13 +197,10 @@ export class Job {
   #output(line: string): void {
     const metric = readMetric(line);
     if (!metric) return this.#say('JOB_MESSAGE_DETAILED', line);
-    const name = {
-      origin: 'user',
-      name: metric.metric,
-      context: { namespace: metric.namespace ?? '', step: metric.step ?? '' },
-    };
+    const { namespace = '', step = '' } = metric;
+    const name = { origin: 'user', name: metric.metric, context: { namespace, step } };
     const scalar = { kind: 'numberValue', numberValue: metric.value };
-    this.#metrics.set(`${metric.namespace}/${metric.step}/${metric.metric}`, { name, scalar, updateTime: timestamp() });
+    this.#metrics.set(`${namespace}/${step}/${metric.metric}`, { name, scalar, updateTime: timestamp() });
   }
 
   #error(line: string): void {
@@ -144,7 +212,7 @@ export class Job {
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
     if (!this.active) return;
     if (this.#endAs) return this.#enter(this.#endAs);
-    if (code === 0) return this.#enter('JOB_STATE_DONE');
+    if (code === 0) return this.#enter(this.#state === 'JOB_STATE_DRAINING' ? 'JOB_STATE_DRAINED' : 'JOB_STATE_DONE');
     this.#fail(`Workflow failed. Causes: worker ended with ${code ?? signal}: ${this.#lastErrors.join('\n')}`);
   }
 
@@ -158,18 +226,10 @@ export class Job {
   }
 
   #enter(state: JobState): void {
-    if (!this.active) return;
+    if (!this.active || this.#state === state) return;
     this.#state = state;
     this.#stateTime = timestamp();
     this.#say('JOB_MESSAGE_BASIC', `Job state changed to ${state}`);
-  }
-}
-
-function readMetric(line: string): { metric: string; value: number; namespace?: string; step?: string } | undefined {
-  if (!line.startsWith('{"metric"')) return undefined;
-  try {
-    return JSON.parse(line) as { metric: string; value: number };
-  } catch {
-    return undefined;
+    if (!this.active) this.#over.resolve();
   }
 }

@@ -1,52 +1,56 @@
-import type { CompiledGraph, GraphAction, Target } from './project.ts';
-
-const target = ({ database, schema, name }: Target): Target => ({ database, schema, name });
+import type { CompiledGraph, GraphAction } from './project.ts';
+import { targetOf } from './targets.ts';
 
 function base(action: GraphAction): object {
   return {
-    target: target(action.target),
-    canonicalTarget: target(action.canonicalTarget ?? action.target),
+    target: targetOf(action.target),
+    canonicalTarget: targetOf(action.canonicalTarget ?? action.target),
     filePath: action.fileName,
   };
+}
+
+/** What every action but a declaration has. */
+function common({ dependencyTargets = [], tags, disabled }: GraphAction): object {
+  return { dependencyTargets: dependencyTargets.map(targetOf), tags, disabled };
 }
 
 const RELATIONS: Record<string, string> = { TABLE: 'TABLE', INCREMENTAL: 'INCREMENTAL_TABLE', VIEW: 'VIEW' };
 
 function relation(action: GraphAction): object {
-  const { tags, disabled, query } = action;
   const relationType = action.materialized ? 'MATERIALIZED_VIEW' : RELATIONS[action.enumType ?? ''];
+  const incremental = {
+    incrementalSelectQuery: action.incrementalQuery,
+    uniqueKeyParts: action.uniqueKey,
+    refreshDisabled: action.protected,
+    incrementalPreOperations: action.incrementalPreOps,
+    incrementalPostOperations: action.incrementalPostOps,
+  };
   return {
-    dependencyTargets: (action.dependencyTargets ?? []).map(target),
-    tags,
-    disabled,
-    selectQuery: query,
+    ...common(action),
     relationType,
+    selectQuery: action.query,
+    preOperations: action.preOps,
+    postOperations: action.postOps,
+    partitionExpression: action.bigquery?.partitionBy,
+    clusterExpressions: action.bigquery?.clusterBy,
+    ...(action.enumType === 'INCREMENTAL' ? { incrementalTableConfig: incremental } : {}),
   };
 }
 
+function assertion(action: GraphAction): object {
+  const { query, parentAction } = action;
+  return { ...common(action), selectQuery: query, ...(parentAction ? { parentAction: targetOf(parentAction) } : {}) };
+}
+
 /** The actions of a compilation, as QueryCompilationResultActions lists them. */
-export function compilationActions(graph: CompiledGraph): object[] {
-  const needs = (action: GraphAction) => (action.dependencyTargets ?? []).map(target);
+export function compilationActions({ tables, assertions, operations, declarations }: CompiledGraph): object[] {
   return [
-    ...(graph.tables ?? []).map((action) => ({ ...base(action), relation: relation(action) })),
-    ...(graph.assertions ?? []).map((action) => ({
+    ...(tables ?? []).map((action) => ({ ...base(action), relation: relation(action) })),
+    ...(assertions ?? []).map((action) => ({ ...base(action), assertion: assertion(action) })),
+    ...(operations ?? []).map((action) => ({
       ...base(action),
-      assertion: {
-        dependencyTargets: needs(action),
-        tags: action.tags,
-        selectQuery: action.query,
-        ...(action.parentAction ? { parentAction: target(action.parentAction) } : {}),
-      },
+      operations: { ...common(action), queries: action.queries, hasOutput: action.hasOutput },
     })),
-    ...(graph.operations ?? []).map((action) => ({
-      ...base(action),
-      operations: {
-        dependencyTargets: needs(action),
-        tags: action.tags,
-        queries: action.queries,
-        hasOutput: action.hasOutput,
-      },
-    })),
-    ...(graph.declarations ?? []).map((action) => ({ ...base(action), declaration: {} })),
+    ...(declarations ?? []).map((action) => ({ ...base(action), declaration: {} })),
   ];
 }

@@ -1,21 +1,12 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
+import { dataformCli } from './cli.ts';
+import type { Target } from './targets.ts';
 
-const run = promisify(execFile);
 const require = createRequire(import.meta.url);
-const CLI = require.resolve('@dataform/cli/bundle.js');
-
-/** Where an action's result goes. */
-export interface Target {
-  database: string;
-  schema: string;
-  name: string;
-}
 
 /** CodeCompilationConfig of the API, the part that is honoured. */
 export interface CompilationConfig {
@@ -24,8 +15,10 @@ export interface CompilationConfig {
   defaultLocation?: string;
   assertionSchema?: string;
   vars?: Record<string, string>;
+  databaseSuffix?: string;
   schemaSuffix?: string;
   tablePrefix?: string;
+  builtinAssertionNamePrefix?: string;
 }
 
 /** An action of the compiled graph. */
@@ -39,6 +32,14 @@ export interface GraphAction {
   query?: string;
   enumType?: string;
   materialized?: boolean;
+  protected?: boolean;
+  preOps?: string[];
+  postOps?: string[];
+  incrementalQuery?: string;
+  incrementalPreOps?: string[];
+  incrementalPostOps?: string[];
+  uniqueKey?: string[];
+  bigquery?: { partitionBy?: string; clusterBy?: string[] };
   parentAction?: Target;
   queries?: string[];
   hasOutput?: boolean;
@@ -54,44 +55,54 @@ export interface CompiledGraph {
   graphErrors?: { compilationErrors?: { message: string; stack?: string; fileName?: string; actionTarget?: Target }[] };
 }
 
-/** A task of the execution graph: SQL to run. */
+/** An action of the execution graph: SQL to run. */
 export interface PlannedAction {
   target: Target;
   dependencyTargets?: Target[];
   tasks: { type: 'statement' | 'assertion'; statement: string }[];
 }
 
-/** Runs the real Dataform CLI; a failed run still gives what it printed, since errors of a compilation are printed too. */
-async function cli(
-  args: string[],
-  env: Record<string, string>,
-): Promise<{ stdout: string; stderr: string; failed: boolean }> {
-  try {
-    const { stdout, stderr } = await run(process.execPath, [CLI, ...args], {
-      maxBuffer: 1 << 28,
-      env: { ...process.env, ...env },
-    });
-    return { stdout, stderr, failed: false };
-  } catch (error) {
-    const { stdout = '', stderr = '', message } = error as { stdout?: string; stderr?: string; message: string };
-    return { stdout, stderr: stderr || message, failed: true };
-  }
+/** What planning asks of BigQuery: which tables are there. */
+export interface PlanOptions {
+  bigqueryUrl: string;
+  projectId: string;
+  location: string;
 }
+
+/** Whether a path inside the project is part of what is committed. */
+const committed = (relative: string): boolean => !relative.split(path.sep).includes('node_modules');
 
 async function hashFolder(directory: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) =>
-    entry.isFile(),
-  )) {
-    const file = path.join(name.parentPath, name.name);
-    if (!file.includes('node_modules')) hash.update(path.relative(directory, file)).update(await readFile(file));
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(directory, path.join(entry.parentPath, entry.name)));
+  for (const file of files.filter(committed).sort()) {
+    hash.update(`${file}\n`).update(await readFile(path.join(directory, file)));
   }
   return hash.digest('hex').slice(0, 40);
+}
+
+/** The names that the settings file has for the API's configuration. */
+function asSettings(config: CompilationConfig): object {
+  const settings = {
+    defaultProject: config.defaultDatabase,
+    defaultDataset: config.defaultSchema,
+    defaultLocation: config.defaultLocation,
+    defaultAssertionDataset: config.assertionSchema,
+    projectSuffix: config.databaseSuffix,
+    datasetSuffix: config.schemaSuffix,
+    namePrefix: config.tablePrefix,
+    builtinAssertionNamePrefix: config.builtinAssertionNamePrefix,
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value));
 }
 
 /** A snapshot of the SQL project with the settings of one compilation: what a compilation result is. */
 export class StagedProject {
   readonly directory: string;
+  /** Content hash of the project, in place of a commit. */
   readonly commit: string;
 
   private constructor(directory: string, commit: string) {
@@ -105,22 +116,12 @@ export class StagedProject {
    */
   static async stage(source: string, directory: string, config: CompilationConfig): Promise<StagedProject> {
     await mkdir(directory, { recursive: true });
-    await cp(source, directory, { recursive: true, filter: (file) => !file.includes('node_modules') });
+    await cp(source, directory, { recursive: true, filter: (file) => committed(path.relative(source, file)) });
     const settingsFile = path.join(directory, 'workflow_settings.yaml');
+    // A version in the settings would make the CLI download the core at each compilation.
     const { dataformCoreVersion, ...settings } = parse(await readFile(settingsFile, 'utf8')) as Record<string, unknown>;
-    const rename = {
-      defaultProject: config.defaultDatabase,
-      defaultDataset: config.defaultSchema,
-      defaultLocation: config.defaultLocation,
-    };
-    const others = {
-      defaultAssertionDataset: config.assertionSchema,
-      datasetSuffix: config.schemaSuffix,
-      namePrefix: config.tablePrefix,
-    };
-    const given = Object.fromEntries(Object.entries({ ...rename, ...others }).filter(([, value]) => value));
     const vars = { ...(settings.vars as object | undefined), ...config.vars };
-    await writeFile(settingsFile, stringify({ ...settings, ...given, vars }));
+    await writeFile(settingsFile, stringify({ ...settings, ...asSettings(config), vars }));
     const core = path.dirname(require.resolve('@dataform/core/package.json'));
     await cp(core, path.join(directory, 'node_modules/@dataform/core'), { recursive: true });
     const dependencies = { '@dataform/core': dataformCoreVersion };
@@ -129,8 +130,8 @@ export class StagedProject {
   }
 
   /** @throws Error with what the CLI printed when it printed no graph */
-  async compile(): Promise<CompiledGraph> {
-    const { stdout, stderr } = await cli(['compile', '--json', this.directory], {});
+  async compile(signal: AbortSignal): Promise<CompiledGraph> {
+    const { stdout, stderr } = await dataformCli(['compile', '--json', this.directory], {}, signal);
     try {
       return JSON.parse(stdout) as CompiledGraph;
     } catch (error) {
@@ -138,8 +139,14 @@ export class StagedProject {
     }
   }
 
-  /** The SQL that an invocation runs, from the CLI's own dry run. It only asks BigQuery which tables are there. */
-  async plan(bigqueryUrl: string, projectId: string, location: string, args: string[]): Promise<PlannedAction[]> {
+  /**
+   * The SQL that an invocation runs, from the CLI's own dry run.
+   *
+   * @param selection flags of the CLI that say which actions
+   * @throws Error with what the CLI printed when it failed
+   */
+  async plan(options: PlanOptions, selection: string[], signal: AbortSignal): Promise<PlannedAction[]> {
+    const { bigqueryUrl, projectId, location } = options;
     const credentials = path.join(this.directory, '.df-credentials.json');
     await writeFile(credentials, JSON.stringify({ projectId, location }));
     const env = {
@@ -147,11 +154,9 @@ export class StagedProject {
       METADATA_SERVER_DETECTION: 'none',
       GCE_METADATA_HOST: '',
     };
-    const { stdout, stderr, failed } = await cli(
-      ['run', this.directory, '--dry-run', '--json', `--credentials=${credentials}`, ...args],
-      env,
-    );
+    const args = ['run', this.directory, '--dry-run', '--json', `--credentials=${credentials}`, ...selection];
+    const { stdout, stderr, failed } = await dataformCli(args, env, signal);
     if (failed) throw new Error(stderr || stdout);
-    return (JSON.parse(stdout) as { actions: PlannedAction[] }).actions;
+    return (JSON.parse(stdout) as { actions?: PlannedAction[] }).actions ?? [];
   }
 }

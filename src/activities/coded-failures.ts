@@ -9,12 +9,14 @@ export class CodedFailures implements ActivityInboundCallsInterceptor {
       return await next(input);
     } catch (error) {
       if (!(error instanceof CupelError)) throw error;
+      // The cause is what lies beneath: the coded error itself is this failure.
+      const cause = error.cause instanceof Error ? error.cause : undefined;
       throw ApplicationFailure.create({
         message: error.message,
         type: error.code,
         nonRetryable: !error.retryable,
         details: [error.details],
-        cause: error,
+        ...(cause ? { cause } : {}),
       });
     }
   }

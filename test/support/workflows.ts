@@ -1,0 +1,64 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { workflowBundle } from '../../local/workflow-bundle.ts';
+import { PROJECT, toolPath } from '../../scripts/tools.ts';
+import type { Activities } from '../../src/activities/index.ts';
+import { CodedFailures } from '../../src/activities/coded-failures.ts';
+import { TASK_QUEUE } from '../../src/workflows/ids.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/workflows/search-attributes.ts';
+
+/** The message that a history is. */
+export const { History } = proto.temporal.api.history.v1;
+
+/** Folder of recorded histories, in protobuf's binary form. `CUPEL_RECORD_HISTORIES=1` records them anew. */
+export const HISTORIES = path.join(PROJECT, 'test/fixtures/histories');
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+/** A Temporal server whose time runs as fast as nothing happens. */
+export async function timeSkipping(): Promise<TestWorkflowEnvironment> {
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: toolPath('testServer') } },
+  });
+  // Keyword is 2 in Temporal's API. Without its attributes the test server never completes an upsert.
+  const searchAttributes = Object.fromEntries(Object.keys(SEARCH_ATTRIBUTES).map((name) => [name, 2]));
+  await env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes });
+  return env;
+}
+
+/** A worker of Cupel's workflows with the activities of a test. */
+export async function cupelWorker(env: TestWorkflowEnvironment, activities: Partial<Activities>): Promise<Worker> {
+  return Worker.create({
+    connection: env.nativeConnection,
+    ...(env.namespace ? { namespace: env.namespace } : {}),
+    taskQueue: TASK_QUEUE,
+    identity: 'cupel-test',
+    workflowBundle: { codePath: await workflowBundle() },
+    activities,
+    interceptors: { activity: [() => ({ inbound: new CodedFailures() })] },
+  });
+}
+
+/** Takes out what tells about the machine that recorded: stack traces and who asked. A replay reads neither. */
+function scrub(value: unknown): void {
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return;
+  const fields = value as Record<string, unknown>;
+  for (const [name, field] of Object.entries(fields)) {
+    if (name === 'stackTrace') fields[name] = '';
+    else if (name === 'identity') fields[name] = 'cupel-test';
+    else scrub(field);
+  }
+}
+
+/** Keeps the history of a run, when histories are recorded. */
+export async function record(handle: Pick<WorkflowHandle, 'fetchHistory'>, name: string): Promise<void> {
+  if (process.env.CUPEL_RECORD_HISTORIES !== '1') return;
+  await mkdir(HISTORIES, { recursive: true });
+  const history = await handle.fetchHistory();
+  scrub(history);
+  await writeFile(path.join(HISTORIES, `${name}.binpb`), History.encode(history).finish());
+}
