@@ -22,6 +22,8 @@ async function pollOnce(client: Client, contractHash: string, feed: string, gene
     workflowId: ingestId(SOURCE, feed, nominalTime),
     taskQueue: TASK_QUEUE,
     args: [{ source: SOURCE, feed, nominalTime, contractHash }],
+    // A site that does not answer must not hold the demo for as long as it may hold a schedule.
+    workflowExecutionTimeout: '2m',
   })) as PollResult;
 }
 

@@ -1,4 +1,4 @@
-/** Progress for a person on a terminal, plain lines for a pipe. */
+/** Lines on standard output; for a person on a terminal also a moving line of progress, on standard error. */
 export class Printer {
   readonly #person = process.stderr.isTTY === true;
   readonly #started = Date.now();
@@ -8,7 +8,7 @@ export class Printer {
   line(text: string): void {
     if (this.#open) process.stderr.write('\n');
     this.#open = false;
-    process.stderr.write(`${text}\n`);
+    process.stdout.write(`${text}\n`);
   }
 
   /** A line that the next one replaces; a pipe gets none. */

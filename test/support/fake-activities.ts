@@ -25,7 +25,12 @@ export function fakeActivities(chunks: number, replace: Partial<Activities> = {}
     planRange: () => Promise.resolve({ ...summary, toProcess: chunks, missingSlots: 0 }),
     validatePlan: () =>
       Promise.resolve({
-        chunks: ids.map((batchId) => ({ batchId, uri: `gs://ops/chunks/${batchId}.json`, objects: 1, published: false })),
+        chunks: ids.map((batchId) => ({
+          batchId,
+          uri: `gs://ops/chunks/${batchId}.json`,
+          objects: 1,
+          published: false,
+        })),
         refused: 0,
       }),
     launchDataflowJob: ({ work }) => Promise.resolve({ jobId: `job-${work}`, jobName: work }),

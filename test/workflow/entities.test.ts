@@ -13,20 +13,32 @@ beforeAll(async () => {
 });
 afterAll(() => env.teardown());
 
-const lease = (workflowId: string, from: string, to: string): Lease => ({ workflowId, runId: `run-of-${workflowId}`, range: { from, to } });
-const acquire = (handle: { executeUpdate: (name: string, options: { args: [Lease] }) => Promise<unknown> }, wanted: Lease) =>
-  handle.executeUpdate('acquireLease', { args: [wanted] });
+const lease = (workflowId: string, from: string, to: string): Lease => ({
+  workflowId,
+  runId: `run-of-${workflowId}`,
+  range: { from, to },
+});
+const acquire = (
+  handle: { executeUpdate: (name: string, options: { args: [Lease] }) => Promise<unknown> },
+  wanted: Lease,
+) => handle.executeUpdate('acquireLease', { args: [wanted] });
 
 test('a source grants a range once, to whoever asks first, and takes back what a dead holder holds', async () => {
   const alive = new Set(['a', 'b']);
   const worker = await cupelWorker(env, { isRunning: ({ workflowId }) => Promise.resolve(alive.has(workflowId)) });
   await worker.runUntil(async () => {
-    const handle = await env.client.workflow.start('source', { workflowId: 'source/s', taskQueue: TASK_QUEUE, args: [{ source: 's' }] });
+    const handle = await env.client.workflow.start('source', {
+      workflowId: 'source/s',
+      taskQueue: TASK_QUEUE,
+      args: [{ source: 's' }],
+    });
     await acquire(handle, lease('a', '2025-01-01T00:00:00Z', '2025-01-02T00:00:00Z'));
     await acquire(handle, lease('a', '2025-01-01T00:00:00Z', '2025-01-02T00:00:00Z')); // its own, again
     await acquire(handle, lease('b', '2025-01-02T00:00:00Z', '2025-01-03T00:00:00Z')); // touches, does not overlap
     const overlapping = lease('c', '2025-01-01T12:00:00Z', '2025-01-01T13:00:00Z');
-    await expect(acquire(handle, overlapping)).rejects.toMatchObject({ cause: { type: 'CUP_RANGE_LEASED', details: [{ holder: 'a' }] } });
+    await expect(acquire(handle, overlapping)).rejects.toMatchObject({
+      cause: { type: 'CUP_RANGE_LEASED', details: [{ holder: 'a' }] },
+    });
     alive.delete('a');
     await acquire(handle, overlapping);
     await handle.executeUpdate('releaseLease', { args: [{ workflowId: 'b', runId: 'run-of-b' }] });
@@ -36,7 +48,11 @@ test('a source grants a range once, to whoever asks first, and takes back what a
   });
 });
 
-const submission = (batchId: string, waiter: string) => ({ batchId, contractUri: 'gs://ops/contracts/s/h.json', waiter });
+const submission = (batchId: string, waiter: string) => ({
+  batchId,
+  contractUri: 'gs://ops/contracts/s/h.json',
+  waiter,
+});
 
 test('a committer takes waiting batches together, and a batch that is refused stops no other', async () => {
   const groups: string[][] = [];
@@ -50,13 +66,24 @@ test('a committer takes waiting batches together, and a batch that is refused st
   });
   await worker.runUntil(async () => {
     // A run that waits without end stands for the pipelines that wait.
-    const waiter = await env.client.workflow.start('source', { workflowId: 'waiter', taskQueue: TASK_QUEUE, args: [{ source: 'w' }] });
+    const waiter = await env.client.workflow.start('source', {
+      workflowId: 'waiter',
+      taskQueue: TASK_QUEUE,
+      args: [{ source: 'w' }],
+    });
     const handle = await env.client.workflow.signalWithStart('committer', {
       workflowId: 'committer/silver.s',
       taskQueue: TASK_QUEUE,
       args: [{ table: 'silver.s' }],
       signal: 'submit',
-      signalArgs: [[submission('one', 'waiter'), submission('one', 'waiter'), submission('bad', 'gone'), submission('two', 'waiter')]],
+      signalArgs: [
+        [
+          submission('one', 'waiter'),
+          submission('one', 'waiter'),
+          submission('bad', 'gone'),
+          submission('two', 'waiter'),
+        ],
+      ],
     });
     const signals = async () => {
       const { events } = await waiter.fetchHistory();
@@ -74,7 +101,15 @@ test('a committer takes waiting batches together, and a batch that is refused st
 
 test('a poll that came too late is entered as a gap; one without a time is refused', async () => {
   const gaps: unknown[] = [];
-  const result = { object: 'o', alreadyLanded: false, state: 'gap' as const, carrierOrder: '1', bytes: 1, records: 1, published: 1 };
+  const result = {
+    object: 'o',
+    alreadyLanded: false,
+    state: 'gap' as const,
+    carrierOrder: '1',
+    bytes: 1,
+    records: 1,
+    published: 1,
+  };
   const worker = await cupelWorker(env, {
     pollFeed: () => Promise.resolve(result),
     recordGap(gap) {
@@ -88,7 +123,11 @@ test('a poll that came too late is entered as a gap; one without a time is refus
     const handle = await env.client.workflow.start('ingest', { ...options, workflowId: 'ingest-1', args: [poll] });
     expect(await handle.result()).toEqual(result);
     await record(handle, 'ingest');
-    const wrong = env.client.workflow.execute('ingest', { ...options, workflowId: 'ingest-2', args: [{ ...poll, nominalTime: 'noon' }] });
+    const wrong = env.client.workflow.execute('ingest', {
+      ...options,
+      workflowId: 'ingest-2',
+      args: [{ ...poll, nominalTime: 'noon' }],
+    });
     await expect(wrong).rejects.toMatchObject({ cause: { type: 'CUP_RANGE_INVALID' } });
   });
   expect(gaps).toEqual([{ source: 's', feed: 'all_hour', nominalTime: '2025-01-01T13:00:00Z', object: 'o' }]);

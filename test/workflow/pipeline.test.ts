@@ -43,10 +43,25 @@ async function failureOf(handle: WorkflowHandle<Pipeline>): Promise<string | und
 }
 
 /** Tells a run that its batches are settled, as the committer does. */
-const settle = (waiter: string, batchIds: string[]) => env.client.workflow.getHandle(waiter).signal('settled', batchIds.map(doneOf));
+const settle = (waiter: string, batchIds: string[]) =>
+  env.client.workflow.getHandle(waiter).signal('settled', batchIds.map(doneOf));
 
-const STAGES = ['acquireLease', 'resolveContract', 'planRange', 'validatePlan', 'launchDataflowJob', 'awaitDataflowJob'];
-const GOLD = ['readSilverState', 'compileDataform', 'isMaterialized', 'startDataform', 'awaitDataform', 'recordMaterialization'];
+const STAGES = [
+  'acquireLease',
+  'resolveContract',
+  'planRange',
+  'validatePlan',
+  'launchDataflowJob',
+  'awaitDataflowJob',
+];
+const GOLD = [
+  'readSilverState',
+  'compileDataform',
+  'isMaterialized',
+  'startDataform',
+  'awaitDataform',
+  'recordMaterialization',
+];
 
 test('a run goes through its stages in order, and gives its lease back', async () => {
   const fake = fakeActivities(1, { submitBatches: ({ waiter, batchIds }) => settle(waiter, batchIds) });
@@ -71,7 +86,9 @@ test('with nothing to do it starts no job, and Gold that is made already is not 
 });
 
 test('an empty Silver has no Gold', async () => {
-  const fake = fakeActivities(0, { readSilverState: () => Promise.resolve({ snapshotId: null, asOf: '2025-01-01T00:00:00.000Z' }) });
+  const fake = fakeActivities(0, {
+    readSilverState: () => Promise.resolve({ snapshotId: null, asOf: '2025-01-01T00:00:00.000Z' }),
+  });
   expect((await run(fake, (handle) => handle.result())).gold.state).toBe('empty');
   expect(fake.calls).not.toContain('compileDataform');
 });
@@ -91,7 +108,14 @@ test('what may pass is tried again', async () => {
   const planRange: Activities['planRange'] = () => {
     tries += 1;
     if (tries < 3) return Promise.reject(cupelError('CUP_GOOGLE_UNAVAILABLE'));
-    return Promise.resolve({ planUri: 'p', objects: 0, partitions: 0, donePartitions: 0, toProcess: 0, missingSlots: 0 });
+    return Promise.resolve({
+      planUri: 'p',
+      objects: 0,
+      partitions: 0,
+      donePartitions: 0,
+      toProcess: 0,
+      missingSlots: 0,
+    });
   };
   const fake = fakeActivities(0, { planRange });
   await run(fake, (handle) => handle.result());
@@ -117,7 +141,9 @@ test('one failed chunk lets the others end before the run fails', async () => {
 });
 
 test('a refused lease fails the run', async () => {
-  const fake = fakeActivities(1, { acquireLease: () => Promise.reject(cupelError('CUP_RANGE_LEASED', { holder: 'other' })) });
+  const fake = fakeActivities(1, {
+    acquireLease: () => Promise.reject(cupelError('CUP_RANGE_LEASED', { holder: 'other' })),
+  });
   expect(await run(fake, failureOf)).toBe('CUP_RANGE_LEASED');
   expect(fake.calls).toEqual(['acquireLease']);
 });
@@ -131,7 +157,9 @@ test('a settled signal that was lost: storage is looked at a minute later', asyn
 
 test('a batch that cannot be committed fails the run with its code', async () => {
   const refusal = { batchId: 'batch-1', code: 'CUP_DELTA_INVALID', message: 'keys' };
-  const fake = fakeActivities(1, { submitBatches: ({ waiter }) => env.client.workflow.getHandle(waiter).signal('refused', [refusal]) });
+  const fake = fakeActivities(1, {
+    submitBatches: ({ waiter }) => env.client.workflow.getHandle(waiter).signal('refused', [refusal]),
+  });
   expect(await run(fake, failureOf)).toBe('CUP_DELTA_INVALID');
 });
 
@@ -143,7 +171,9 @@ test('cancelling a run stops its job, waits until it has stopped, and gives the 
     const context = Context.current();
     awaiting();
     const beat = setInterval(() => context.heartbeat(), 50);
-    await new Promise<void>((resolve) => context.cancellationSignal.addEventListener('abort', () => resolve(), { once: true }));
+    await new Promise<void>((resolve) =>
+      context.cancellationSignal.addEventListener('abort', () => resolve(), { once: true }),
+    );
     clearInterval(beat);
     stopped = true;
     throw new CancelledFailure('the job has stopped');

@@ -6,8 +6,11 @@ const DAY = 24 * HOUR;
 /** Snapshots never outnumber this: BigLake refuses metadata over 1 MB. */
 export const MAX_SNAPSHOTS = 400;
 
-/** Snapshots from which on a commit asks for expiry first; with ours of about 1 kB each the metadata stays below 512 kB. */
-export const EXPIRE_ABOVE = 300;
+/** Snapshots above which upkeep expires; at about 1 kB each the metadata stays below 512 kB. */
+export const EXPIRE_ABOVE = 380;
+
+/** Most snapshots that one expiry leaves: room until the next, so that not every commit is followed by an expiry. */
+const EXPIRE_TO = 300;
 
 /**
  * Which snapshots stay: all of the last hour, then the newest of each hour for 7 days, then the newest of each day for
@@ -43,7 +46,9 @@ export function snapshotsToKeep(snapshots: readonly Snapshot[], nowMs: number, m
  * @throws CupelError CUP_COMMIT_CONFLICT, CUP_COMMIT_UNKNOWN
  */
 export async function expireSnapshots(table: IcebergTable, nowMs: number): Promise<number> {
-  const keep = new Set(snapshotsToKeep(table.snapshots, nowMs).map((snapshot) => String(snapshot['snapshot-id'])));
+  const keep = new Set(
+    snapshotsToKeep(table.snapshots, nowMs, EXPIRE_TO).map((snapshot) => String(snapshot['snapshot-id'])),
+  );
   const inRefs = new Set(Object.values(table.metadata.refs ?? {}).map((ref) => String(ref['snapshot-id'])));
   const gone = table.snapshots
     .map((snapshot) => snapshot['snapshot-id'])
