@@ -12,11 +12,7 @@ export interface JobOptions {
   /** Reads a template's spec by its gs:// path. */
   readTemplate(gcsPath: string): Promise<string>;
   /** The command that runs an image with these parameters. */
-  commandFor(
-    image: string,
-    parameters: Record<string, string>,
-    job: { jobId: string; jobName: string },
-  ): JobCommand;
+  commandFor(image: string, parameters: Record<string, string>, job: { jobId: string; jobName: string }): JobCommand;
   /** Output of jobs, `dataflow-<job name>.log`. */
   logDirectory: string;
 }

@@ -59,6 +59,7 @@ export interface CompiledGraph {
 export interface PlannedAction {
   target: Target;
   dependencyTargets?: Target[];
+  /** Empty where the action is disabled. */
   tasks: { type: 'statement' | 'assertion'; statement: string }[];
 }
 
@@ -157,6 +158,9 @@ export class StagedProject {
     const args = ['run', this.directory, '--dry-run', '--json', `--credentials=${credentials}`, ...selection];
     const { stdout, stderr, failed } = await dataformCli(args, env, signal);
     if (failed) throw new Error(stderr || stdout);
-    return (JSON.parse(stdout) as { actions?: PlannedAction[] }).actions ?? [];
+    const { actions = [] } = JSON.parse(stdout) as {
+      actions?: (Omit<PlannedAction, 'tasks'> & Partial<PlannedAction>)[];
+    };
+    return actions.map((action) => ({ ...action, tasks: action.tasks ?? [] }));
   }
 }

@@ -85,7 +85,14 @@ interface Launch {
 }
 
 async function launch(script: string, options: Launch = {}): Promise<string> {
-  const { jobName = 'job', template = 'batch', parameters, labels = {}, update = false, validateOnly = false } = options;
+  const {
+    jobName = 'job',
+    template = 'batch',
+    parameters,
+    labels = {},
+    update = false,
+    validateOnly = false,
+  } = options;
   const launchParameter = {
     jobName,
     containerSpecGcsPath: `gs://ops/${template}.json`,
