@@ -29,11 +29,16 @@ afterAll(async () => {
 async function keysOf(table: string): Promise<string[]> {
   let text = '';
   for await (const part of exportTable(lake, contractOf(table))) text += part;
-  return text.split('\n').filter(Boolean).map((line) => (JSON.parse(line) as { event_id: string }).event_id);
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => (JSON.parse(line) as { event_id: string }).event_id);
 }
 
-const load = async (table: string) => (await IcebergTable.load(lake.catalog, lake.store, 'silver', table)) as IcebergTable;
-const publish = (table: string, id: string) => publishBatch(lake.store, lake.deltas, contractOf(table), [quake(base, id, 10)]);
+const load = async (table: string) =>
+  (await IcebergTable.load(lake.catalog, lake.store, 'silver', table)) as IcebergTable;
+const publish = (table: string, id: string) =>
+  publishBatch(lake.store, lake.deltas, contractOf(table), [quake(base, id, 10)]);
 
 test.each<CommitFault>(['drop-answer', 'send-twice'])('%s: the commit took effect, and is found', async (fault) => {
   const table = fault.replace('-', '_');
@@ -70,7 +75,8 @@ test('another writer was first: the merge is done again on what it left', async 
   const store = new Proxy(lake.store, {
     get(target, name, receiver: unknown) {
       const value = Reflect.get(target, name, target) as unknown;
-      if (name !== 'read') return typeof value === 'function' ? (value.bind(target) as unknown) : Reflect.get(target, name, receiver);
+      if (name !== 'read')
+        return typeof value === 'function' ? (value.bind(target) as unknown) : Reflect.get(target, name, receiver);
       return async (uri: string) => {
         if (!once && uri === batch.files[0]?.uri) {
           once = true;

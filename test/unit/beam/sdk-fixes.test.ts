@@ -62,7 +62,9 @@ test.each([
 });
 
 test('async-dofn: a process that rejects fails the job', () => {
-  const { status, stderr } = run(asyncJob(FIXES, "async process() { await later(1); throw new Error('refused by the test'); }"));
+  const { status, stderr } = run(
+    asyncJob(FIXES, "async process() { await later(1); throw new Error('refused by the test'); }"),
+  );
   expect(status).not.toBe(0);
   expect(stderr).toContain('refused by the test');
 });
