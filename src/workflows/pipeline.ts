@@ -1,6 +1,5 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { PlanSummary } from '../activities/bronze.ts';
-import type { ValidatedChunk } from '../activities/bronze.ts';
 import { short, working } from './activities.ts';
 import { pipelineDetails } from './pipeline-details.ts';
 import { materialize } from './materialize.ts';
