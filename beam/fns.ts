@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { ChunkObject, DeltaFile } from '../src/lakehouse/deltas/index.ts';
+import type { ChunkObject } from '../src/lakehouse/deltas/index.ts';
 import { inGlobalWindow, requireForSerialization } from './sdk.ts';
 import type { KeyedText } from './sdk.ts';
 import { publishManifest } from './sinks/manifest.ts';
-import type { JobParameters, ParseCounts } from './threads/messages.ts';
+import type { JobParameters, ManifestPart, ParseCounts } from './threads/messages.ts';
 import { poolOf } from './threads/pool.ts';
 
 // DoFns are sent to workers as data: fields that are set in the constructor must be plain, the rest is made per bundle.
 
 /** Key of what is no bucket: the counts of a bundle. */
 const COUNTS = 'counts';
-
-/** What reaches the manifest: a bucket's delta, or the counts of a bundle. */
-export type ManifestPart = { file: DeltaFile } | { counts: ParseCounts };
 
 /** Collects the work of a bundle; the first failure shows when the bundle is finished. */
 class Work<T> {

@@ -1,12 +1,9 @@
 import { cupelError } from '../../src/errors.ts';
-import { storageClient } from '../../src/gcp/clients.ts';
-import { readEnvironment } from '../../src/gcp/env.ts';
-import { readContract } from '../../src/lakehouse/contract-store.ts';
-import { DeltaStore, fingerprint } from '../../src/lakehouse/deltas/index.ts';
+import { fingerprint } from '../../src/lakehouse/deltas/index.ts';
 import type { Chunk, DeltaFile, Manifest } from '../../src/lakehouse/deltas/index.ts';
-import { ObjectStore } from '../../src/lakehouse/object-store.ts';
-import type { ManifestPart } from '../fns.ts';
-import type { JobParameters, ParseCounts } from '../threads/messages.ts';
+import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
+import { openJob } from '../job-resources.ts';
+import type { JobParameters, ManifestPart, ParseCounts } from '../threads/messages.ts';
 
 function addInto(totals: Record<string, number>, counts: Record<string, number>): void {
   for (const [name, count] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + count;
@@ -68,13 +65,7 @@ async function removeStaged(store: ObjectStore, stage: string): Promise<void> {
  * @throws CupelError CUP_QUARANTINE_CAP when more records were refused than the contract allows; nothing is published
  */
 export async function publishManifest(parameters: JobParameters, parts: ManifestPart[]): Promise<void> {
-  const environment = readEnvironment();
-  const store = new ObjectStore(await storageClient(environment));
-  const deltas = new DeltaStore(store, environment.buckets.ops);
-  const [contract, chunk] = await Promise.all([
-    readContract(store, parameters.contract),
-    deltas.readChunk(parameters.chunk),
-  ]);
+  const { store, deltas, contract, chunk } = await openJob(parameters);
   const counts = total(parts.flatMap((part) => ('counts' in part ? [part.counts] : [])));
   const manifest = toManifest(
     chunk,

@@ -36,3 +36,6 @@ export interface JobParameters {
   /** Folder of this attempt's staged blocks. */
   stage: string;
 }
+
+/** What reaches the manifest: a bucket's delta, or the counts of a bundle. */
+export type ManifestPart = { file: DeltaFile } | { counts: ParseCounts };

@@ -1,10 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { cupelError } from '../../src/errors.ts';
-import { storageClient } from '../../src/gcp/clients.ts';
-import { readEnvironment } from '../../src/gcp/env.ts';
-import { readContract } from '../../src/lakehouse/contract-store.ts';
-import { DeltaStore } from '../../src/lakehouse/deltas/index.ts';
-import { ObjectStore } from '../../src/lakehouse/object-store.ts';
+import { openJob } from '../job-resources.ts';
 import { BundleParser } from './bundle-parser.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 import type { Answers, JobParameters, Question } from './messages.ts';
@@ -14,16 +9,7 @@ import type { Answers, JobParameters, Question } from './messages.ts';
 const parameters = workerData as JobParameters;
 
 async function start() {
-  const environment = readEnvironment();
-  const store = new ObjectStore(await storageClient(environment));
-  const deltas = new DeltaStore(store, environment.buckets.ops);
-  const [contract, chunk] = await Promise.all([
-    readContract(store, parameters.contract),
-    deltas.readChunk(parameters.chunk),
-  ]);
-  if (chunk.contractHash !== contract.hash)
-    throw cupelError('CUP_CONTRACT_INVALID', { expected: chunk.contractHash, found: contract.hash });
-  return { environment, store, deltas, contract, chunk, parsers: new Map<string, BundleParser>() };
+  return { ...(await openJob(parameters)), parsers: new Map<string, BundleParser>() };
 }
 
 type Resources = Awaited<ReturnType<typeof start>>;
