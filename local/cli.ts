@@ -93,7 +93,7 @@ program.addHelpText(
 
 try {
   await program.parseAsync();
-  process.exit();
+  process.stdout.write('', () => process.exit()); // what was written must have left first
 } catch (error) {
   process.stderr.write(`cupel local: ${(error as Error).message}\n`);
   process.exit(1);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -157,6 +157,11 @@ function printReport(print: Printer, report: Report): void {
   for (const [name, { rows }] of Object.entries(report.gold)) print.line(`Gold         gold.${name}: ${rows} rows`);
 }
 
+async function writeReport(file: string, report: Report): Promise<void> {
+  await mkdir(path.dirname(path.resolve(file)), { recursive: true });
+  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+}
+
 async function demo(options: DemoOptions): Promise<void> {
   const print = new Printer();
   await ensureTools(DEMO_TOOLS, (line) => print.line(line));
@@ -180,7 +185,7 @@ async function demo(options: DemoOptions): Promise<void> {
     print.stage('startup', startup, BUDGET.startup, `Temporal Web UI ${running.cloud.urls.temporal}`);
     const report = await runLine(running, feed, usgs, print, startup);
     if (options.export) await exportAll(running.resources, running.contract, path.resolve(options.export));
-    if (options.report) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
+    if (options.report) await writeReport(options.report, report);
     printReport(print, report);
     done = true;
   } finally {
@@ -201,7 +206,8 @@ try {
   const options = readOptions(process.argv.slice(2));
   if (options) await demo(options);
   else process.stdout.write(HELP);
-  process.exit(0); // gRPC channels of clients may hold the loop open
+  // gRPC channels of clients may hold the loop open; what was printed must have left first.
+  process.stdout.write('', () => process.exit(0));
 } catch (error) {
   process.stderr.write(`demo: ${(error as Error).message}\n`);
   for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause)

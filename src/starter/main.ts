@@ -6,6 +6,11 @@ import { runCommand } from './verbs/run.ts';
 import { silverCommand } from './verbs/silver.ts';
 import { temporalCommand } from './verbs/temporal.ts';
 
+/** gRPC channels of clients may hold the loop open, so the process is ended, once everything written has left it. */
+function endProcess(): void {
+  process.stdout.write('', () => process.exit());
+}
+
 const HELP = `
 Where everything is comes from the environment (docs/production.md). For the laptop-size cloud:
   $ cupel local up
@@ -21,7 +26,7 @@ for (const add of [localCommand, temporalCommand, ingestCommand, runCommand, sil
 
 try {
   await program.parseAsync();
-  process.exit(); // gRPC channels of clients may hold the loop open
+  endProcess();
 } catch (error) {
   process.stderr.write(`cupel: ${(error as Error).message}\n`);
   for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause)

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Report } from '../../local/demo/report.ts';
+import type { PipelineResult } from '../../src/workflows/pipeline.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
 import { somePolls, writePolls } from '../support/polls-folder.ts';
 
@@ -16,7 +17,9 @@ const python = (script: string) => path.join(PROJECT, 'test/python', script);
 let directory: string;
 let polls: number;
 let first: Report;
+/** What PyIceberg read, and what the command line said, while the first run's servers were still up. */
 let read: string;
+const said: Record<string, string> = {};
 
 const inside = (name: string) => path.join(directory, name);
 
@@ -43,6 +46,17 @@ async function demo(name: string, ...more: string[]): Promise<Report> {
   return JSON.parse(await readFile(inside(`${name}.json`), 'utf8')) as Report;
 }
 
+/** Runs the command line against the cloud that was kept. */
+async function cupel(...args: string[]): Promise<string> {
+  const cloud = JSON.parse(await readFile(inside('state/cloud.json'), 'utf8')) as { env: Record<string, string> };
+  const main = path.join(PROJECT, 'src/starter/main.ts');
+  const { stdout } = await run(process.execPath, [main, ...args], {
+    env: { ...process.env, ...cloud.env },
+    maxBuffer: 1 << 28,
+  });
+  return stdout;
+}
+
 beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'cupel-system-'));
   const chosen = await somePolls();
@@ -58,6 +72,10 @@ beforeAll(async () => {
       { maxBuffer: 1 << 28 },
     );
     read = stdout;
+    said.digest = await cupel('silver', 'digest', 'earthquakes', '--json');
+    said.export = await cupel('silver', 'export', 'earthquakes');
+    said.ledger = await cupel('ledger', 'show', 'earthquakes', '--kind', 'partition', '--json');
+    said.run = await cupel('run', 'earthquakes', '--from', '2000-01-01', '--to', '2030-01-01', '--json');
   } finally {
     await run(process.execPath, [path.join(PROJECT, 'local/cli.ts'), 'down', '--state', inside('state')]);
   }
@@ -84,6 +102,22 @@ test('the report tells what is there, and the digest is that of the export', asy
   expect(first.bronze).toEqual({ objects: polls, alreadyLanded: 0 });
   expect(first.quarantine).toEqual({ records: 0 });
   expect(Object.keys(first.stages)).toEqual(['startup', 'ingest', 'validate', 'process', 'materialize']);
+});
+
+test('the command line tells the same, and a run over everything finds it done', async () => {
+  const { rows, digest } = first.silver.earthquakes ?? {};
+  expect(JSON.parse(said.digest ?? '')).toEqual({ rows, digest });
+  expect(said.export).toBe(await readFile(inside('first/silver.earthquakes.ndjson'), 'utf8'));
+  const partitions = JSON.parse(said.ledger ?? '') as { state: string }[];
+  expect(new Set(partitions.map(({ state }) => state))).toEqual(new Set(['done']));
+  const { plan, gold } = JSON.parse(said.run ?? '') as PipelineResult;
+  expect(plan).toMatchObject({
+    objects: polls,
+    partitions: partitions.length,
+    donePartitions: partitions.length,
+    toProcess: 0,
+  });
+  expect(gold.state).toBe('unchanged');
 });
 
 test('a second run polls everything again, lands nothing and commits nothing', async () => {
