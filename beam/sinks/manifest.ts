@@ -1,5 +1,4 @@
 import { cupelError } from '../../src/errors.ts';
-import { fingerprint } from '../../src/lakehouse/deltas/index.ts';
 import type { Chunk, DeltaFile, Manifest } from '../../src/lakehouse/deltas/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import { openJob } from '../job-resources.ts';
@@ -22,12 +21,8 @@ function total(all: ParseCounts[]): ParseCounts {
 }
 
 function chunkPartitions(chunk: Chunk, counts: ParseCounts): Manifest['byPartition'] {
-  const groups = [...Map.groupBy(chunk.objects, (object) => object.partition)];
-  return groups.map(([partition, objects]) => ({
-    partition,
-    fingerprint: fingerprint(objects, chunk.contractHash, chunk.rulesVersion),
-    ...(counts.byPartition[partition] ?? { recordsIn: 0, quarantined: 0 }),
-  }));
+  const none = { recordsIn: 0, quarantined: 0 };
+  return chunk.partitions.map((of) => ({ ...of, ...(counts.byPartition[of.partition] ?? none) }));
 }
 
 function toManifest(chunk: Chunk, files: DeltaFile[], counts: ParseCounts): Manifest {

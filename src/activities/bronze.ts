@@ -81,7 +81,7 @@ export function bronzeActivities({ environment, store, deltas, ledger }: Activit
         await ledger.append(validation.arrivals);
         refused += validation.refused;
         if (!validation.accepted.length) continue;
-        const chunk = toChunk(contract, validation.accepted);
+        const chunk = toChunk(contract, validation.accepted, objects);
         await deltas.writeChunk(chunk);
         const published = (await deltas.readManifest(chunk.table, chunk.batchId)) !== undefined;
         chunks.push({

@@ -16,6 +16,8 @@ export interface Chunk {
   contractHash: string;
   rulesVersion: number;
   fingerprint: string;
+  /** Partitions as they were listed, objects included that validation refused: with these fingerprints they are done. */
+  partitions: { partition: string; fingerprint: string }[];
   objects: ChunkObject[];
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { verifyObject } from '../../ingest/verify-object.ts';
+import { partitionsOf } from '../bronze/index.ts';
 import { tableName } from '../committer/silver-table.ts';
 import { batchId, fingerprint } from '../deltas/index.ts';
 import type { Chunk, ChunkObject } from '../deltas/index.ts';
@@ -85,10 +86,18 @@ export async function validateObjects(
   return { accepted: objects.filter((object) => !refused.has(object)), refused: refused.size, arrivals };
 }
 
-/** The chunk of validated objects: its batch id comes from what it holds. */
-export function toChunk(contract: CompiledContract, objects: ChunkObject[]): Chunk {
+/**
+ * The chunk of validated objects: its batch id comes from what it holds.
+ *
+ * @param planned all objects of its partitions, those that were refused too
+ */
+export function toChunk(contract: CompiledContract, accepted: ChunkObject[], planned: ChunkObject[] = accepted): Chunk {
   const table = tableName(contract);
-  const chunkFingerprint = fingerprint(objects, contract.hash, contract.rulesVersion);
+  const chunkFingerprint = fingerprint(accepted, contract.hash, contract.rulesVersion);
+  const partitions = partitionsOf(contract, planned).map((of) => ({
+    partition: of.partition,
+    fingerprint: of.fingerprint,
+  }));
   return {
     batchId: batchId(table, chunkFingerprint),
     source: contract.source,
@@ -96,6 +105,7 @@ export function toChunk(contract: CompiledContract, objects: ChunkObject[]): Chu
     contractHash: contract.hash,
     rulesVersion: contract.rulesVersion,
     fingerprint: chunkFingerprint,
-    objects,
+    partitions,
+    objects: accepted,
   };
 }
