@@ -65,16 +65,17 @@ export class DeltaStore {
     return this.#read<Group>(this.#groupUri(table, groupId));
   }
 
-  /** Ids of the batches of a table: published, and of these the ones that are settled. */
-  async listBatches(table: string): Promise<{ published: string[]; settled: Set<string> }> {
+  /** Ids of the batches of a table: published, and of these the ones that are settled, the first settled first, with when. */
+  async listBatches(table: string): Promise<{ published: string[]; settled: { batchId: string; at: Date }[] }> {
     const prefix = `${this.#root}/_deltas/${table}/`;
     const published: string[] = [];
-    const settled = new Set<string>();
+    const settled: { batchId: string; at: Date }[] = [];
     for await (const object of this.#store.list(prefix)) {
       const [, batchId, done] = MANIFEST.exec(object.uri.slice(prefix.length)) ?? [];
-      if (batchId && done) settled.add(batchId);
+      if (batchId && done) settled.push({ batchId, at: new Date(object.updated) });
       else if (batchId) published.push(batchId);
     }
+    settled.sort((a, b) => a.at.getTime() - b.at.getTime());
     return { published, settled };
   }
 

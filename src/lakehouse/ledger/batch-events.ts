@@ -2,12 +2,17 @@ import type { DeltaStore } from '../deltas/index.ts';
 import { ledgerEvent } from './events.ts';
 import type { LedgerEvent } from './events.ts';
 
-/** The events of a settled batch and its partitions, from its manifest and its outcome; none while it is not settled. */
+/**
+ * The events of a settled batch and its partitions, from its manifest and its outcome; none while it is not settled.
+ *
+ * @param at when it was settled
+ */
 export async function batchEvents(
   deltas: DeltaStore,
   source: string,
   table: string,
   batchId: string,
+  at = new Date(),
 ): Promise<LedgerEvent[]> {
   const [manifest, done] = await Promise.all([deltas.readManifest(table, batchId), deltas.readDone(table, batchId)]);
   if (!manifest || !done) return [];
@@ -21,13 +26,9 @@ export async function batchEvents(
     bytes: done.bytes,
     groupBytesWritten: done.groupBytesWritten,
   };
-  const batch = ledgerEvent('batch', source, batchId, done.outcome, done.fingerprint, detail);
-  const partitions = manifest.byPartition.map((of) =>
-    ledgerEvent('partition', source, of.partition, 'done', of.fingerprint, {
-      batchId,
-      recordsIn: of.recordsIn,
-      quarantined: of.quarantined,
-    }),
+  const batch = ledgerEvent('batch', source, batchId, done.outcome, done.fingerprint, detail, at);
+  const partitions = manifest.byPartition.map(({ partition, fingerprint, ...counts }) =>
+    ledgerEvent('partition', source, partition, 'done', fingerprint, { batchId, ...counts }, at),
   );
   return [batch, ...partitions];
 }

@@ -16,8 +16,8 @@ export async function rebuildLedger(
 ): Promise<number> {
   const { settled } = await deltas.listBatches(table);
   let written = 0;
-  for (const batchId of settled) {
-    const events = await batchEvents(deltas, source, table, batchId);
+  for (const { batchId, at } of settled) {
+    const events = await batchEvents(deltas, source, table, batchId, at);
     await ledger.append(events);
     written += events.length;
   }
