@@ -18,11 +18,36 @@ export function googleCode(error: unknown): number | undefined {
   return typeof code === 'string' && /^\d+$/.test(code) ? Number(code) : undefined;
 }
 
+/** Reasons of BigQuery that may pass (its page "Error messages"); a failed job has a reason and no code. */
+const PASSING_REASONS = new Set([
+  'backendError',
+  'internalError',
+  'jobBackendError',
+  'jobInternalError',
+  'jobRateLimitExceeded',
+  'rateLimitExceeded',
+  'tableUnavailable',
+  'timeout',
+]);
+
+/** The reason that BigQuery gives with an error; undefined for any other error. */
+function reasonOf(error: unknown): string | undefined {
+  const { errors } = error as { errors?: { reason?: string }[] };
+  return Array.isArray(errors) ? errors[0]?.reason : undefined;
+}
+
+/** Whether the error says that what was asked for does not exist. */
+export function isNotFound(error: unknown): boolean {
+  const code = googleCode(error);
+  return code === 404 || code === NOT_FOUND || reasonOf(error) === 'notFound';
+}
+
 /** Whether the same request may succeed later; an error without a code is a lost connection, so it may. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof CupelError) return error.retryable;
   const code = googleCode(error);
-  if (code === undefined) return true;
+  const reason = reasonOf(error);
+  if (code === undefined) return reason === undefined || PASSING_REASONS.has(reason);
   return code < 17 ? RETRYABLE_GRPC.has(code) : RETRYABLE_HTTP.has(code);
 }
 

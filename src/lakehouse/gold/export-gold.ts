@@ -1,5 +1,5 @@
 import type { BigQuery } from '@google-cloud/bigquery';
-import { googleError } from '../../gcp/errors.ts';
+import { googleError, isNotFound } from '../../gcp/errors.ts';
 
 /** Tables of Gold, and the column that each is sorted by. */
 export const GOLD_TABLES = [
@@ -20,7 +20,7 @@ function toJson(value: unknown): string {
   return JSON.stringify(value ?? null);
 }
 
-/** A table of Gold as NDJSON lines: columns in declared order, sorted by its key, DATE as `YYYY-MM-DD`. */
+/** A table of Gold as NDJSON lines: columns in declared order, sorted by its key, DATE as `YYYY-MM-DD`; none while it is not there. */
 export async function exportGold(bigquery: BigQuery, table: GoldTable): Promise<string[]> {
   const query = `SELECT ${table.columns.join(', ')} FROM \`gold.${table.name}\` ORDER BY ${table.key}`;
   try {
@@ -30,6 +30,7 @@ export async function exportGold(bigquery: BigQuery, table: GoldTable): Promise<
       (row) => `{${table.columns.map((column) => `${JSON.stringify(column)}:${toJson(row[column])}`).join(',')}}\n`,
     );
   } catch (error) {
+    if (isNotFound(error)) return []; // Dataform has not run yet
     throw googleError('BigQuery', `export of gold.${table.name}`, error);
   }
 }
