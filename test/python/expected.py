@@ -29,7 +29,7 @@ def js_number(value):
         return str(int(value))
     digits, exponent = f"{value!r}".partition("e")[0::2]
     power = int(exponent or 0)
-    if not exponent or -7 <= power < 21:
+    if not exponent or -7 < power < 21:
         text = f"{value!r}" if not exponent else f"{value:.{max(0, len(digits.replace('.', '').lstrip('-')) - 1 - power)}f}"
         return text
     return f"{digits}e{'+' if power > 0 else '-'}{abs(power)}"
