@@ -15,6 +15,7 @@ import {
 import type { SignalDefinition } from '@temporalio/workflow';
 import type { Done } from '../lakehouse/deltas/types.ts';
 import { upkeep, working } from './activities.ts';
+import { tagEntity } from './visibility.ts';
 
 /** A batch whose manifest is published. */
 export interface Submission {
@@ -66,6 +67,7 @@ const SWEEP_EVERY_MS = 24 * 3_600_000;
  * writer of its table, so its own writers never race.
  */
 export async function committer(input: CommitterInput): Promise<void> {
+  tagEntity('committer');
   let waiting = input.waiting ?? [];
   let sweptAt = input.sweptAt ?? 0;
   setHandler(waitingQuery, () => waiting);

@@ -11,6 +11,7 @@ import {
 import { short } from './activities.ts';
 import { overlaps } from './range.ts';
 import type { Range } from './range.ts';
+import { tagEntity } from './visibility.ts';
 
 /** Who holds a range. */
 export interface Lease {
@@ -38,6 +39,7 @@ export const leasesQuery = defineQuery<Lease[]>('leases');
 /** Entity workflow `source/<name>`: grants ranges of a source, so that no two runs process the same range at once. */
 export async function source(input: SourceInput): Promise<void> {
   let leases = input.leases ?? [];
+  tagEntity('source', input.source);
   const drop = (closed: Lease): void => {
     leases = leases.filter((lease) => lease.runId !== closed.runId || lease.workflowId !== closed.workflowId);
   };

@@ -19,6 +19,14 @@ export function tag(
   setCurrentDetails(details);
 }
 
+/** Makes an entity findable: the `source` of a name, the `committer` of a table. */
+export function tagEntity(kind: 'source' | 'committer', source?: string): void {
+  upsertSearchAttributes([
+    { key: RUN_KIND, value: kind },
+    ...(source === undefined ? [] : [{ key: SOURCE, value: source }]),
+  ]);
+}
+
 /** Moves a run to its next stage. */
 export function enterStage(stage: Stage, details: string): void {
   upsertSearchAttributes([{ key: STAGE, value: stage }]);
