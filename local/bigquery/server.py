@@ -8,5 +8,18 @@ for extension in ("spatial", "avro"):
     import_extension(extension)
 
 from bqemulator.cli import main  # noqa: E402  the extensions must be there first
+from sqlglot import exp  # noqa: E402
+from sqlglot.dialects.bigquery import BigQuery  # noqa: E402
+
+
+def div(args):
+    """DIV(a + b, c) becomes an operator, and sqlglot forgets that it binds tighter than what it is given or stands in."""
+    if len(args) != 2:
+        return exp.Anonymous(this="DIV", expressions=args)  # wrong, and DuckDB says so
+    dividend, divisor = (exp.Paren(this=argument) for argument in args)
+    return exp.Paren(this=exp.IntDiv(this=dividend, expression=divisor))
+
+
+BigQuery.Parser.FUNCTIONS["DIV"] = div
 
 sys.exit(main())

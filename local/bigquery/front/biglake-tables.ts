@@ -1,13 +1,16 @@
 import type { ColumnType } from '../../../src/contracts/index.ts';
 import { IcebergTable } from '../../../src/lakehouse/iceberg/index.ts';
-import type { RestCatalog } from '../../../src/lakehouse/iceberg/index.ts';
-import type { Snapshot } from '../../../src/lakehouse/iceberg/index.ts';
+import type { RestCatalog, Snapshot, TableSchema } from '../../../src/lakehouse/iceberg/index.ts';
 import type { ObjectStore } from '../../../src/lakehouse/object-store.ts';
-import { ApiError } from './emulator.ts';
-import type { Emulator } from './emulator.ts';
+import { ApiError } from './api-error.ts';
 import type { BigLakeName } from './biglake-names.ts';
+import type { Emulator } from './emulator.ts';
 
 const DATASET = '_biglake';
+
+/** A native table is dropped when so many newer ones of its Iceberg table were used, and it was not for so long. */
+const KEPT = 4;
+const KEPT_MS = 60_000;
 
 const TYPES: Record<ColumnType, string> = {
   string: 'STRING',
@@ -25,6 +28,9 @@ export class BigLakeTables {
   readonly #catalog: RestCatalog;
   readonly #store: ObjectStore;
   readonly #loading = new Map<string, Promise<void>>();
+  readonly #dropping = new Map<string, Promise<unknown>>();
+  /** By Iceberg table: its native tables and when each was last asked for, the longest ago first. */
+  readonly #used = new Map<string, Map<string, number>>();
   #dataset: Promise<unknown> | undefined;
 
   constructor(emulator: Emulator, catalog: RestCatalog, store: ObjectStore) {
@@ -36,13 +42,19 @@ export class BigLakeTables {
   /**
    * Name of the native table that holds what the name means.
    *
-   * @throws ApiError 404 for a table that is not there, 400 for a time before its first snapshot
+   * @throws ApiError 404 for a table that is not there, 400 for a time before its first snapshot or one that is no literal
    */
   async materialise(name: BigLakeName): Promise<string> {
+    if (Number.isNaN(name.asOfMs)) {
+      const forms = 'TIMESTAMP "..." and CURRENT_TIMESTAMP()';
+      throw new ApiError(400, 'invalidQuery', `FOR SYSTEM_TIME AS OF takes here ${forms} in UTC or with an offset`);
+    }
     const table = await IcebergTable.load(this.#catalog, this.#store, name.namespace, name.table);
     if (!table) throw new ApiError(404, 'notFound', `Not found: Table ${name.namespace}.${name.table}`);
     const snapshot = snapshotOf(table, name.asOfMs);
-    const native = `${name.namespace}_${name.table}_${snapshot ? snapshot['snapshot-id'] : 'empty'}`;
+    const version = snapshot ? snapshot['snapshot-id'] : `empty_${table.metadata['table-uuid'].replaceAll('-', '')}`;
+    const native = `${name.namespace}_${name.table}_${version}`;
+    this.#dropOutdated(`${name.namespace}.${name.table}`, native);
     let loading = this.#loading.get(native);
     if (!loading) {
       loading = this.#load(native, table, snapshot);
@@ -53,31 +65,69 @@ export class BigLakeTables {
     return `\`${this.#emulator.projectId}.${DATASET}.${native}\``;
   }
 
+  /** Notes the use of a native table and drops those of the same Iceberg table that nobody uses any more. */
+  #dropOutdated(table: string, native: string): void {
+    const used = this.#used.get(table) ?? new Map<string, number>();
+    this.#used.set(table, used);
+    used.delete(native);
+    used.set(native, Date.now());
+    for (const outdated of outdatedTables(used, Date.now())) {
+      used.delete(outdated);
+      this.#loading.delete(outdated);
+      const dropped = this.#emulator
+        .request('DELETE', `/datasets/${DATASET}/tables/${outdated}`)
+        .catch(() => undefined);
+      this.#dropping.set(
+        outdated,
+        dropped.finally(() => this.#dropping.delete(outdated)),
+      );
+    }
+  }
+
   async #load(native: string, table: IcebergTable, snapshot: Snapshot | undefined): Promise<void> {
+    await this.#dropping.get(native);
+    await (this.#dataset ??= this.#makeDataset());
     const { projectId } = this.#emulator;
-    await (this.#dataset ??= this.#emulator.request('POST', '/datasets', {
-      datasetReference: { projectId, datasetId: DATASET },
-    }));
     const tableReference = { projectId, datasetId: DATASET, tableId: native };
-    const fields = table.schema.fields.map(({ name, type }) => ({ name, type: TYPES[type], mode: 'NULLABLE' }));
+    const schema = {
+      fields: schemaOf(table, snapshot).fields.map(({ name, type }) => ({ name, type: TYPES[type], mode: 'NULLABLE' })),
+    };
     await this.#emulator.request('DELETE', `/datasets/${DATASET}/tables/${native}`);
-    await this.#emulator.expect('POST', `/datasets/${DATASET}/tables`, { tableReference, schema: { fields } });
+    await this.#emulator.expect('POST', `/datasets/${DATASET}/tables`, { tableReference, schema });
     const sourceUris = (await table.dataFiles(snapshot)).map((file) => file.file_path);
     if (!sourceUris.length) return;
     // Columns go by position: data files have those of the schema, in its order.
-    const load = {
-      sourceUris,
-      sourceFormat: 'PARQUET',
-      destinationTable: tableReference,
-      schema: { fields },
-      writeDisposition: 'WRITE_APPEND',
-    };
-    await this.#emulator.runJob({ load });
+    const load = { sourceUris, sourceFormat: 'PARQUET', destinationTable: tableReference, schema };
+    await this.#emulator.runJob({ load: { ...load, writeDisposition: 'WRITE_APPEND' } });
+  }
+
+  async #makeDataset(): Promise<void> {
+    const datasetReference = { projectId: this.#emulator.projectId, datasetId: DATASET };
+    try {
+      const { status } = await this.#emulator.request('POST', '/datasets', { datasetReference });
+      if (status >= 300 && status !== 409) throw new ApiError(500, 'backendError', `dataset ${DATASET}: ${status}`);
+    } catch (error) {
+      this.#dataset = undefined;
+      throw error;
+    }
   }
 }
 
+/** Native tables to drop, given when each was last used, the longest ago first. */
+export function outdatedTables(used: ReadonlyMap<string, number>, nowMs: number): string[] {
+  return [...used]
+    .slice(0, Math.max(0, used.size - KEPT))
+    .filter(([, lastMs]) => nowMs - lastMs > KEPT_MS)
+    .map(([native]) => native);
+}
+
+/** The schema that a snapshot was written under; time travel shows that one, and its files have its columns. */
+function schemaOf(table: IcebergTable, snapshot: Snapshot | undefined): TableSchema {
+  return table.metadata.schemas.find((schema) => schema['schema-id'] === snapshot?.['schema-id']) ?? table.schema;
+}
+
 function snapshotOf(table: IcebergTable, asOfMs: number | undefined): Snapshot | undefined {
-  if (asOfMs === undefined) return table.current;
+  if (asOfMs === undefined || asOfMs === Number.POSITIVE_INFINITY) return table.current;
   const known = table.snapshots.filter((snapshot) => snapshot['timestamp-ms'] <= asOfMs);
   if (known.length || !table.snapshots.length) return known.at(-1);
   throw new ApiError(

@@ -1,27 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-
-/** An error of the BigQuery API. */
-export class ApiError extends Error {
-  readonly status: number;
-  readonly reason: string;
-
-  constructor(status: number, reason: string, message: string) {
-    super(message);
-    this.status = status;
-    this.reason = reason;
-  }
-
-  /** The body that a client expects. */
-  get body(): object {
-    return {
-      error: {
-        code: this.status,
-        message: this.message,
-        errors: [{ message: this.message, domain: 'global', reason: this.reason }],
-      },
-    };
-  }
-}
+import { ApiError } from './api-error.ts';
 
 /** The emulator behind the front. */
 export class Emulator {

@@ -1,144 +1,211 @@
-import { Agent, createServer, request as httpRequest } from 'node:http';
+import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gunzipSync } from 'node:zlib';
+import { JSONParse, JSONStringify } from 'json-with-bigint';
 import { closeServer } from '../../metadata/server.ts';
-import { ApiError } from './emulator.ts';
+import { ApiError, jobError } from './api-error.ts';
+import { intoDestination } from './destination.ts';
+import type { QueryConfiguration } from './destination.ts';
+import type { Emulator } from './emulator.ts';
+import { Forwarder, readBody, reply, replyJson } from './forwarder.ts';
 import { InsertIds } from './insert-ids.ts';
 import type { InsertAll } from './insert-ids.ts';
-import { intoDestination } from './statements.ts';
-import type { Statements, TableReference } from './statements.ts';
-
-interface QueryConfiguration {
-  query?: string;
-  destinationTable?: TableReference;
-  writeDisposition?: string;
-}
+import type { Statements } from './statements.ts';
 
 interface JobBody {
-  jobReference?: { jobId?: string; location?: string; projectId?: string };
+  jobReference?: { jobId?: string; location?: string };
   configuration?: { query?: QueryConfiguration; dryRun?: boolean };
+}
+
+interface QueryAnswer {
+  errors?: { reason?: string; message?: string }[];
+  schema?: { fields?: object[] };
+}
+
+interface TableBody {
+  view?: { query?: string };
+  materializedView?: { query?: string };
+}
+
+interface InsertAnswer {
+  insertErrors?: { index?: number }[];
 }
 
 /** A running front. */
 export interface Front {
   url: string;
+  port: number;
   stop(): Promise<void>;
 }
 
-const JOBS = /\/projects\/([^/]+)\/jobs$/;
-const QUERIES = /\/projects\/[^/]+\/queries$/;
-const INSERT_ALL = /\/(datasets\/[^/]+\/tables\/[^/]+)\/insertAll$/;
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  const body = Buffer.concat(chunks);
-  return request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
+/** What a front is made of. */
+export interface FrontOptions {
+  emulator: Emulator;
+  statements: Statements;
+  /** Default: a free one. */
+  port?: number;
 }
+
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  body: Buffer;
+  /** Groups of the route's pattern. */
+  at: string[];
+}
+
+type Route = [method: string, pattern: RegExp, answer: (exchange: Exchange) => Promise<void>];
+
+const inProject = (path: string): RegExp => new RegExp(`^/bigquery/v2/projects/([^/]+)/${path}$`);
+
+/** Body of a request; numbers beyond 2^53 stay exact. */
+function parse<T>(body: Buffer): T {
+  try {
+    return JSONParse(body.toString('utf8')) as T;
+  } catch {
+    throw new ApiError(400, 'parseError', 'Parse Error: the body is no JSON');
+  }
+}
+
+const serialise = (body: object): Buffer => Buffer.from(JSONStringify(body));
 
 /** Adds to the emulator what its clients need to be able to rely on, and passes on everything else. */
 class FrontServer {
-  readonly #emulatorUrl: URL;
+  readonly #emulator: Emulator;
   readonly #statements: Statements;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #forwarder: Forwarder;
   readonly #jobs = new Set<string>();
   readonly #insertIds = new InsertIds();
+  readonly #routes: Route[] = [
+    ['POST', inProject('jobs'), (exchange) => this.#job(exchange)],
+    ['POST', inProject('queries'), (exchange) => this.#query(exchange)],
+    ['GET', inProject('queries/([^/]+)'), (exchange) => this.#results(exchange)],
+    ['POST', inProject('(datasets/[^/]+/tables/[^/]+)/insertAll'), (exchange) => this.#insert(exchange)],
+    ['DELETE', inProject('(datasets/[^/]+(?:/tables/[^/]+)?)'), (exchange) => this.#delete(exchange)],
+    ['GET', inProject('datasets'), (exchange) => this.#datasets(exchange)],
+    ...['POST', 'PUT', 'PATCH'].map((method): Route => [
+      method,
+      inProject('datasets/[^/]+/tables(?:/[^/]+)?'),
+      (exchange) => this.#table(exchange),
+    ]),
+  ];
 
-  constructor(emulatorUrl: string, statements: Statements) {
-    this.#emulatorUrl = new URL(emulatorUrl);
+  constructor({ emulator, statements }: FrontOptions) {
+    this.#emulator = emulator;
     this.#statements = statements;
+    this.#forwarder = new Forwarder(emulator.url);
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     const body = await readBody(request);
-    const project = request.method === 'POST' ? JOBS.exec(path)?.[1] : undefined;
-    const insertInto = request.method === 'POST' ? INSERT_ALL.exec(path)?.[1] : undefined;
-    if (project) await this.#job(request, response, JSON.parse(body.toString('utf8')) as JobBody, project);
-    else if (request.method === 'POST' && QUERIES.test(path))
-      await this.#query(request, response, JSON.parse(body.toString('utf8')) as QueryConfiguration);
-    else if (insertInto)
-      await this.#insert(request, response, JSON.parse(body.toString('utf8')) as InsertAll, insertInto);
-    else await this.#pass(request, response, body);
+    for (const [method, pattern, answer] of this.#routes) {
+      const match = request.method === method ? pattern.exec(path) : undefined;
+      if (match) return answer({ request, response, body, at: match.slice(1) });
+    }
+    reply(response, await this.#forwarder.send(request, body));
   }
 
-  async #job(request: IncomingMessage, response: ServerResponse, job: JobBody, project: string): Promise<void> {
+  async #job({ request, response, body, at: [project = ''] }: Exchange): Promise<void> {
+    const job = parse<JobBody>(body);
     const { jobId, location } = job.jobReference ?? {};
+    // A dry run makes no job, so its id stays free.
     const dryRun = job.configuration?.dryRun === true;
     if (jobId && this.#jobs.has(jobId))
       throw new ApiError(409, 'duplicate', `Already Exists: Job ${project}:${location ?? 'US'}.${jobId}`);
     if (jobId && !dryRun) this.#jobs.add(jobId);
+    let made = false;
     try {
       const query = job.configuration?.query;
       if (query?.query) {
         const sql = await this.#statements.rewrite(query.query);
-        query.query = dryRun ? sql : intoDestination(sql, query.destinationTable, query.writeDisposition);
+        query.query = dryRun ? sql : await intoDestination(sql, query, this.#emulator);
       }
-      const status = await this.#pass(request, response, Buffer.from(JSON.stringify(job)));
-      if (jobId && status >= 500) this.#jobs.delete(jobId); // it was never made, so it may be tried again
-    } catch (error) {
-      if (jobId) this.#jobs.delete(jobId);
-      throw error;
+      const answer = await this.#forwarder.send(request, serialise(job));
+      made = answer.status < 300;
+      reply(response, answer);
+    } finally {
+      if (jobId && !made) this.#jobs.delete(jobId); // so that it may be tried again
     }
   }
 
-  async #query(request: IncomingMessage, response: ServerResponse, body: QueryConfiguration): Promise<void> {
-    const query = await this.#statements.rewrite(body.query ?? '');
-    await this.#pass(request, response, Buffer.from(JSON.stringify({ ...body, query })));
+  /** A query that fails is answered with its error; the emulator answers no rows, which looks like success. */
+  async #query({ request, response, body }: Exchange): Promise<void> {
+    const asked = parse<QueryConfiguration>(body);
+    const query = await this.#statements.rewrite(asked.query ?? '');
+    const answer = await this.#forwarder.send(request, serialise({ ...asked, query }));
+    const { errors, schema } = answer.status < 300 ? parse<QueryAnswer>(answer.body) : {};
+    if (errors?.[0] && !schema?.fields?.length) throw jobError(errors[0]);
+    reply(response, answer);
   }
 
-  async #insert(request: IncomingMessage, response: ServerResponse, body: InsertAll, table: string): Promise<void> {
-    const fresh = this.#insertIds.fresh(table, body);
-    if (!fresh.rows?.length) {
-      sendJson(response, 200, { kind: 'bigquery#tableDataInsertAllResponse' });
-      return;
+  /** Rows of a job that failed are answered with its error; the emulator says that there is no such job. */
+  async #results({ request, response, body, at: [, jobId = ''] }: Exchange): Promise<void> {
+    const answer = await this.#forwarder.send(request, body);
+    if (answer.status === 404) {
+      const job = await this.#emulator.request('GET', `/jobs/${jobId}`);
+      const { errorResult } = (job.body.status ?? {}) as { errorResult?: { reason?: string; message?: string } };
+      if (job.status < 300 && errorResult) throw jobError(errorResult);
     }
-    const status = await this.#pass(request, response, Buffer.from(JSON.stringify(fresh)));
-    if (status < 300) this.#insertIds.remember(table, fresh);
+    reply(response, answer);
   }
 
-  /** Sends a request on; resolves with the status once the answer is through. */
-  #pass(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<number> {
-    const { 'content-encoding': _, 'transfer-encoding': __, ...headers } = request.headers;
-    const { hostname, port } = this.#emulatorUrl;
-    const options = { hostname, port, method: request.method, path: request.url, agent: this.#agent };
-    return new Promise((resolve, reject) => {
-      const onward = httpRequest(
-        { ...options, headers: { ...headers, host: `${hostname}:${port}`, 'content-length': String(body.length) } },
-        (answer) => {
-          response.writeHead(answer.statusCode ?? 502, answer.headers);
-          answer.pipe(response);
-          answer.once('end', () => resolve(answer.statusCode ?? 502));
-          answer.once('error', reject);
-        },
-      );
-      onward.once('error', reject);
-      onward.end(body);
+  async #insert({ request, response, body, at: [, table = ''] }: Exchange): Promise<void> {
+    const rows = parse<InsertAll>(body);
+    await this.#insertIds.insert(table, rows, async (fresh) => {
+      if (!fresh.length && rows.rows?.length) {
+        replyJson(response, 200, { kind: 'bigquery#tableDataInsertAllResponse' });
+        return true;
+      }
+      const all = fresh.length === (rows.rows?.length ?? 0);
+      const sent = all ? body : serialise({ ...rows, rows: fresh.map((index) => rows.rows?.[index]) });
+      const answer = await this.#forwarder.send(request, sent);
+      const inserted = answer.status < 300 ? parse<InsertAnswer>(answer.body) : {};
+      // The client counts its own rows, those left out too.
+      for (const error of inserted.insertErrors ?? []) error.index = fresh[Number(error.index)] ?? error.index;
+      reply(response, inserted.insertErrors?.length ? { ...answer, body: serialise(inserted) } : answer);
+      return answer.status < 300 && !inserted.insertErrors?.length;
     });
   }
-}
 
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  async #delete({ request, response, body, at: [, path = ''] }: Exchange): Promise<void> {
+    const answer = await this.#forwarder.send(request, body);
+    if (answer.status < 300) this.#insertIds.forget(path);
+    reply(response, answer);
+  }
+
+  /** A dataset whose name begins with an underscore is hidden, as on Google. */
+  async #datasets({ request, response, body }: Exchange): Promise<void> {
+    const answer = await this.#forwarder.send(request, body);
+    if (answer.status >= 300 || /[?&]all=true/.test(request.url ?? '')) return reply(response, answer);
+    const list = parse<{ datasets?: { datasetReference?: { datasetId?: string } }[] }>(answer.body);
+    const datasets = list.datasets?.filter(({ datasetReference }) => !datasetReference?.datasetId?.startsWith('_'));
+    reply(response, { ...answer, body: serialise({ ...list, ...(datasets ? { datasets } : {}) }) });
+  }
+
+  async #table({ request, response, body }: Exchange): Promise<void> {
+    const { view, materializedView } = parse<TableBody>(body);
+    for (const query of [view?.query, materializedView?.query]) if (query) this.#statements.refuseView(query);
+    reply(response, await this.#forwarder.send(request, body));
+  }
 }
 
 function refuse(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy();
-  else if (error instanceof ApiError) sendJson(response, error.status, error.body);
-  else sendJson(response, 500, new ApiError(500, 'backendError', (error as Error).message).body);
+  else if (error instanceof ApiError) replyJson(response, error.status, error.body);
+  else replyJson(response, 500, new ApiError(500, 'backendError', (error as Error).message).body);
 }
 
 /** Starts the front on the loopback interface. */
-export async function startFront(options: {
-  emulatorUrl: string;
-  statements: Statements;
-  port?: number;
-}): Promise<Front> {
-  const front = new FrontServer(options.emulatorUrl, options.statements);
+export async function startFront(options: FrontOptions): Promise<Front> {
+  const front = new FrontServer(options);
   const server = createServer((request, response) => {
     front.handle(request, response).catch((error: unknown) => refuse(response, error));
   });
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop: () => closeServer(server) };
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, port, stop: () => closeServer(server) };
 }

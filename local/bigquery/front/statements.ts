@@ -1,20 +1,14 @@
-import { createsView, findBigLakeNames } from './biglake-names.ts';
+import { findBigLakeNames } from './biglake-names.ts';
+import type { BigLakeCatalog, BigLakeName } from './biglake-names.ts';
 import type { BigLakeTables } from './biglake-tables.ts';
-import { ApiError } from './emulator.ts';
-
-/** A table as the API names it. */
-export interface TableReference {
-  projectId: string;
-  datasetId: string;
-  tableId: string;
-}
+import { ApiError } from './api-error.ts';
 
 /** Rewrites statements into what the emulator understands. */
 export class Statements {
-  readonly #catalog: string;
+  readonly #catalog: BigLakeCatalog;
   readonly #tables: BigLakeTables;
 
-  constructor(catalog: string, tables: BigLakeTables) {
+  constructor(catalog: BigLakeCatalog, tables: BigLakeTables) {
     this.#catalog = catalog;
     this.#tables = tables;
   }
@@ -22,27 +16,36 @@ export class Statements {
   /**
    * Puts native tables in the place of four-part names.
    *
-   * @throws ApiError 400 for a view over one, as Google refuses it
+   * @throws ApiError 400 for a view over one, as Google refuses it, and for a time that is no literal; 404 for no table
    */
   async rewrite(sql: string): Promise<string> {
     const names = findBigLakeNames(sql, this.#catalog);
-    if (names.length && createsView(sql)) {
-      throw new ApiError(400, 'invalidQuery', 'Views over Apache Iceberg tables of a REST catalog are not supported');
-    }
-    let rewritten = sql;
-    for (const name of names) rewritten = rewritten.replaceAll(name.text, await this.#tables.materialise(name));
-    return rewritten;
+    if (names.some(({ inView }) => inView)) throw viewRefused();
+    const natives: string[] = [];
+    for (const name of names) natives.push(await this.#tables.materialise(name));
+    return replaceNames(sql, names, natives);
+  }
+
+  /** @throws ApiError 400 for the query of a view that is made by the API and reads a four-part name */
+  refuseView(query: string): void {
+    if (findBigLakeNames(query, this.#catalog).length) throw viewRefused();
   }
 }
 
-/** A query with a destination as a statement that writes it: the emulator ignores destinations. */
-export function intoDestination(
-  sql: string,
-  destination: TableReference | undefined,
-  writeDisposition: string | undefined,
-): string {
-  if (!destination || !/^\s*(?:select|with|\()/i.test(sql)) return sql;
-  const name = `\`${destination.projectId}.${destination.datasetId}.${destination.tableId}\``;
-  if (writeDisposition === 'WRITE_APPEND') return `INSERT INTO ${name} ${sql}`;
-  return `CREATE OR REPLACE TABLE ${name} AS ${sql}`;
+function viewRefused(): ApiError {
+  return new ApiError(400, 'invalidQuery', 'Views over BigLake Iceberg tables of a REST catalog are not supported');
+}
+
+/** Puts one text in the place of each name and leaves out the names' times. */
+export function replaceNames(sql: string, names: readonly BigLakeName[], natives: readonly string[]): string {
+  let rewritten = '';
+  let done = 0;
+  for (const [index, { start, end, asOf }] of names.entries()) {
+    rewritten += sql.slice(done, start) + (natives[index] ?? '');
+    done = end;
+    if (!asOf) continue;
+    rewritten += sql.slice(done, asOf.start);
+    done = asOf.end;
+  }
+  return rewritten + sql.slice(done);
 }
