@@ -175,7 +175,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const interrupted = (): void => {
     print.line('interrupted: stopping every server');
     void Promise.resolve(running?.cloud.stop())
-      .then(() => (options.state ? undefined : rm(state, { recursive: true, force: true })))
+      .then(() => (options.state ? undefined : rm(state, { recursive: true, force: true, maxRetries: 20 })))
       .finally(() => process.exit(130));
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
@@ -192,7 +192,7 @@ async function demo(options: DemoOptions): Promise<void> {
     await usgs?.stop();
     if (running && done && options.keep) running.cloud.keep();
     else await running?.cloud.stop();
-    if (!options.state && !(done && options.keep)) await rm(state, { recursive: true, force: true });
+    if (!options.state && !(done && options.keep)) await rm(state, { recursive: true, force: true, maxRetries: 20 });
   }
   if (options.keep) {
     print.line('');

@@ -44,7 +44,7 @@ export async function startLake(): Promise<Lake> {
     deltas: new DeltaStore(store, 'cupel-ops'),
     async stop() {
       await Promise.all([catalogServer.stop(), storageServer.stop()]);
-      await rm(directory, { recursive: true, force: true });
+      await rm(directory, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }

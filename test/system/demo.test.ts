@@ -81,7 +81,7 @@ beforeAll(async () => {
   }
 }, 110_000);
 
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterAll(() => rm(directory, { recursive: true, force: true, maxRetries: 20 }));
 
 test.each(TABLES)('%s is what plain Python computes from the raw polls, byte for byte', async (table) => {
   const [found, expected] = await Promise.all(
