@@ -80,7 +80,7 @@ export class Repository {
     const id = randomUUID();
     const directory = path.join(this.#options.workDirectory, id);
     const config = compilationResult.codeCompilationConfig ?? {};
-    const project = await StagedProject.stage(this.#options.projectDirectory, directory, config);
+    const project = await this.#track(StagedProject.stage(this.#options.projectDirectory, directory, config));
     const graph = await this.#track(project.compile(this.#closing.signal));
     const name = `${parent}/compilationResults/${id}`;
     const { dataformCoreVersion } = graph;

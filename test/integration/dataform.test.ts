@@ -159,7 +159,7 @@ afterAll(async () => {
   await server.stop();
   bigquery.closeAllConnections();
   bigquery.close();
-  await rm(directory, { recursive: true });
+  await rm(directory, { recursive: true, force: true, maxRetries: 20 });
 });
 beforeEach(() => {
   queries = [];
