@@ -10,7 +10,6 @@ import {
 import type { FunctionCaller } from '../gcp/clients.ts';
 import type { CupelEnvironment } from '../gcp/env.ts';
 import { cupelError } from '../errors.ts';
-import { ContractCache } from '../lakehouse/contract-cache.ts';
 import { DeltaStore } from '../lakehouse/deltas/index.ts';
 import { Ledger } from '../lakehouse/ledger/index.ts';
 import { ObjectStore } from '../lakehouse/object-store.ts';
@@ -47,7 +46,6 @@ export async function connectResources(environment: CupelEnvironment, temporal: 
     store,
     deltas: new DeltaStore(store, environment.buckets.ops),
     catalog,
-    contracts: new ContractCache(store, environment.buckets.ops),
     ledger: new Ledger(bigquery),
     bigquery,
     dataflow,

@@ -3,7 +3,6 @@ import type { BigQuery } from '@google-cloud/bigquery';
 import type { v1 } from '@google-cloud/dataform';
 import type { DataflowClients, FunctionCaller } from '../gcp/clients.ts';
 import type { CupelEnvironment } from '../gcp/env.ts';
-import type { ContractCache } from '../lakehouse/contract-cache.ts';
 import type { DeltaStore } from '../lakehouse/deltas/index.ts';
 import type { RestCatalog } from '../lakehouse/iceberg/index.ts';
 import type { Ledger } from '../lakehouse/ledger/index.ts';
@@ -15,7 +14,6 @@ export interface ActivityResources {
   store: ObjectStore;
   deltas: DeltaStore;
   catalog: RestCatalog;
-  contracts: ContractCache;
   ledger: Ledger;
   bigquery: BigQuery;
   dataflow: DataflowClients;

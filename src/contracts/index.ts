@@ -9,5 +9,6 @@ export { Reducer } from './rules/reducer.ts';
 export { rawRecordText, unpackObject } from './rules/unpack.ts';
 export type { RawRecord, Unpacked } from './rules/unpack.ts';
 export type { Row, Value } from './row.ts';
+export { BIGQUERY_TYPES } from './schemas.ts';
 export { SYSTEM_COLUMNS } from './types.ts';
 export type { Column, ColumnType, CompiledContract, Feed, FieldRule, IcebergField } from './types.ts';

@@ -11,7 +11,8 @@ const JSON_TYPES: Record<ColumnType, string> = {
   binary: 'string',
 };
 
-const BIGQUERY_TYPES: Record<ColumnType, string> = {
+/** BigQuery's type of a column. */
+export const BIGQUERY_TYPES: Record<ColumnType, string> = {
   string: 'STRING',
   long: 'INTEGER',
   int: 'INTEGER',

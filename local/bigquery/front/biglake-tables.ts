@@ -1,4 +1,4 @@
-import type { ColumnType } from '../../../src/contracts/index.ts';
+import { BIGQUERY_TYPES } from '../../../src/contracts/index.ts';
 import { IcebergTable } from '../../../src/lakehouse/iceberg/index.ts';
 import type { RestCatalog, Snapshot, TableSchema } from '../../../src/lakehouse/iceberg/index.ts';
 import type { ObjectStore } from '../../../src/lakehouse/object-store.ts';
@@ -11,16 +11,6 @@ const DATASET = '_biglake';
 /** A native table is dropped when so many newer ones of its Iceberg table were used, and it was not for so long. */
 const KEPT = 4;
 const KEPT_MS = 60_000;
-
-const TYPES: Record<ColumnType, string> = {
-  string: 'STRING',
-  long: 'INTEGER',
-  int: 'INTEGER',
-  double: 'FLOAT',
-  boolean: 'BOOLEAN',
-  timestamptz: 'TIMESTAMP',
-  binary: 'BYTES',
-};
 
 /** Iceberg tables as native tables of the emulator, one per snapshot, made when a query first asks for it. */
 export class BigLakeTables {
@@ -90,7 +80,11 @@ export class BigLakeTables {
     const { projectId } = this.#emulator;
     const tableReference = { projectId, datasetId: DATASET, tableId: native };
     const schema = {
-      fields: schemaOf(table, snapshot).fields.map(({ name, type }) => ({ name, type: TYPES[type], mode: 'NULLABLE' })),
+      fields: schemaOf(table, snapshot).fields.map(({ name, type }) => ({
+        name,
+        type: BIGQUERY_TYPES[type],
+        mode: 'NULLABLE',
+      })),
     };
     await this.#emulator.request('DELETE', `/datasets/${DATASET}/tables/${native}`);
     await this.#emulator.expect('POST', `/datasets/${DATASET}/tables`, { tableReference, schema });

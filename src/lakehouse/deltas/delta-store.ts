@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ObjectStore } from '../object-store.ts';
 import type { Chunk, Done, Group, Manifest } from './types.ts';
 
-const MANIFEST = /^([0-9a-f]{64})(\.done)?\.json$/;
+const DONE = /^([0-9a-f]{64})\.done\.json$/;
 
 /** Chunks, delta files, manifests and their outcomes, all in the ops bucket (docs/deltas-and-committer.md). */
 export class DeltaStore {
@@ -65,18 +65,15 @@ export class DeltaStore {
     return this.#read<Group>(this.#groupUri(table, groupId));
   }
 
-  /** Ids of the batches of a table: published, and of these the ones that are settled, the first settled first, with when. */
-  async listBatches(table: string): Promise<{ published: string[]; settled: { batchId: string; at: Date }[] }> {
+  /** Settled batches of a table and when each was settled, the first settled first. */
+  async listSettled(table: string): Promise<{ batchId: string; at: Date }[]> {
     const prefix = `${this.#root}/_deltas/${table}/`;
-    const published: string[] = [];
     const settled: { batchId: string; at: Date }[] = [];
     for await (const object of this.#store.list(prefix)) {
-      const [, batchId, done] = MANIFEST.exec(object.uri.slice(prefix.length)) ?? [];
-      if (batchId && done) settled.push({ batchId, at: new Date(object.updated) });
-      else if (batchId) published.push(batchId);
+      const [, batchId] = DONE.exec(object.uri.slice(prefix.length)) ?? [];
+      if (batchId) settled.push({ batchId, at: new Date(object.updated) });
     }
-    settled.sort((a, b) => a.at.getTime() - b.at.getTime());
-    return { published, settled };
+    return settled.sort((a, b) => a.at.getTime() - b.at.getTime());
   }
 
   #manifestUri(table: string, batchId: string): string {

@@ -168,7 +168,7 @@ export class IcebergTable {
     return files;
   }
 
-  /** Whether a snapshot is an ancestor of, or the head of, any ref. */
+  /** Finds out whether a commit took effect: any answer but 200 leaves it to the refs. */
   async #settle(status: number, snapshot: Snapshot): Promise<void> {
     const id = snapshot['snapshot-id'];
     try {
@@ -185,6 +185,7 @@ export class IcebergTable {
     throw cupelError('CUP_COMMIT_CONFLICT', { table: `${this.namespace}.${this.name}`, snapshot: String(id), status });
   }
 
+  /** Whether a snapshot is an ancestor of, or the head of, any ref. */
   #reachable(id: number | bigint): boolean {
     const byId = new Map(this.snapshots.map((snapshot) => [String(snapshot['snapshot-id']), snapshot]));
     for (const ref of Object.values(this.#metadata.refs ?? {})) {

@@ -14,9 +14,8 @@ export async function rebuildLedger(
   source: string,
   table: string,
 ): Promise<number> {
-  const { settled } = await deltas.listBatches(table);
   let written = 0;
-  for (const { batchId, at } of settled) {
+  for (const { batchId, at } of await deltas.listSettled(table)) {
     const events = await batchEvents(deltas, source, table, batchId, at);
     await ledger.append(events);
     written += events.length;

@@ -1,19 +1,14 @@
 import { Connection } from '@temporalio/client';
 import type { Command } from 'commander';
+import { ALREADY_EXISTS, NOT_FOUND } from '../../gcp/errors.ts';
 import { temporalSettings } from '../../temporal.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { answer } from '../output.ts';
-
-/** gRPC ALREADY_EXISTS. */
-const ALREADY_EXISTS = 6;
 
 /** IndexedValueType of Temporal's API: Keyword. */
 const KEYWORD = 2;
 
 const RETENTION_DAYS = 30;
-
-/** gRPC NOT_FOUND. */
-const NOT_FOUND = 5;
 
 /** The namespace becomes usable a moment after it was made; until then its search attributes cannot be set. */
 async function retried<T>(work: () => Promise<T>): Promise<T> {
