@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'dataform/', 'coverage/', '.cupel/', '**/*.cjs'] },
+  { ignores: ['node_modules/', 'dataform/', 'coverage/', 'dist/', '.cupel/', '**/*.cjs'] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {

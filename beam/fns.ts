@@ -3,7 +3,7 @@ import type { ChunkObject } from '../src/lakehouse/deltas/index.ts';
 import { inGlobalWindow, requireForSerialization } from './sdk.ts';
 import type { KeyedText } from './sdk.ts';
 import { publishManifest } from './sinks/manifest.ts';
-import type { JobParameters, ManifestPart, ParseCounts } from './threads/messages.ts';
+import type { Counts, JobParameters, ManifestPart } from './threads/messages.ts';
 import { poolOf } from './threads/pool.ts';
 
 // DoFns are sent to workers as data: fields that are set in the constructor must be plain, the rest is made per bundle.
@@ -70,11 +70,10 @@ export class MergeBlocks {
   process({ key, value }: { key: string; value: Iterable<string> }): void {
     const values = [...value];
     if (key === COUNTS) {
-      for (const counts of values) this.work?.add(Promise.resolve({ counts: JSON.parse(counts) as ParseCounts }));
+      for (const counts of values) this.work?.add(Promise.resolve({ counts: JSON.parse(counts) as Counts }));
       return;
     }
-    const delta = poolOf(this.parameters).ask({ op: 'merge', bucket: Number(key), blocks: values });
-    this.work?.add(delta.then((file) => ({ file })));
+    this.work?.add(poolOf(this.parameters).ask({ op: 'merge', bucket: Number(key), blocks: values }));
   }
 
   async *finishBundle(): AsyncGenerator<unknown> {

@@ -10,22 +10,22 @@ import { beam, directRunner } from './sdk.ts';
 import { stopPools } from './threads/pool.ts';
 
 /** Parameters of the template, by name; the template's metadata lists the same (beam/deploy/kappa.json). */
-function parameters(): { chunk: string; contract: string } {
+function parameters(): { chunk: string; contract: string; report?: string } {
   const text = { type: 'string' } as const;
-  const { chunk, contract } = parseArgs({ options: { chunk: text, contract: text } }).values;
+  const { chunk, contract, report } = parseArgs({ options: { chunk: text, contract: text, report: text } }).values;
   if (!chunk || !contract)
     throw cupelError('CUP_REQUEST_INVALID', { expected: '--chunk and --contract, both gs:// URIs' });
-  return { chunk, contract };
+  return { chunk, contract, ...(report ? { report } : {}) };
 }
 
 async function main(): Promise<void> {
-  const { chunk: chunkUri, contract } = parameters();
+  const given = parameters();
   const environment = readEnvironment();
   const deltas = new DeltaStore(new ObjectStore(await storageClient(environment)), environment.buckets.ops);
-  const chunk = await deltas.readChunk(chunkUri);
+  const chunk = await deltas.readChunk(given.chunk);
   // A batch has one manifest for ever: a job that comes after it has nothing to do.
   if (await deltas.readManifest(chunk.table, chunk.batchId)) return;
-  const job = { chunk: chunkUri, contract, stage: deltas.stageUri(chunk.batchId, randomUUID()) };
+  const job = { ...given, stage: deltas.stageUri(chunk.batchId, randomUUID()) };
   const objects = chunk.objects.map((object) => JSON.stringify(object));
   await directRunner().run((root) => root.apply(beam.create(objects)).apply(kappa(job)));
 }

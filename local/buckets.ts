@@ -12,14 +12,21 @@ export const BUCKETS = {
   quarantine: 'cupel-quarantine',
 } as const;
 
-/** Topics: the records, and Bronze's finalize notifications. */
-export const TOPICS = { records: 'cupel-records', finalized: 'cupel-bronze-finalized' } as const;
+/** Topics: the records, Bronze's finalize notifications, and what people are told. */
+export const TOPICS = {
+  records: 'cupel-records',
+  finalized: 'cupel-bronze-finalized',
+  notifications: 'cupel-notifications',
+} as const;
+
+/** HTTP's conflict and gRPC's ALREADY_EXISTS. */
+const THERE = new Set<unknown>([409, 6]);
 
 async function unlessThere(creation: Promise<unknown>): Promise<void> {
   try {
     await creation;
   } catch (error) {
-    if ((error as { code?: number }).code !== 409) throw error;
+    if (!THERE.has((error as { code?: number }).code)) throw error;
   }
 }
 
@@ -27,12 +34,15 @@ async function unlessThere(creation: Promise<unknown>): Promise<void> {
 export async function provision(storage: Storage, pubsub: PubSub): Promise<void> {
   await Promise.all([
     ...Object.values(BUCKETS).map((name) => unlessThere(storage.createBucket(name))),
-    ...Object.values(TOPICS).map((name) => pubsub.createTopic(name)),
+    ...Object.values(TOPICS).map((name) => unlessThere(pubsub.createTopic(name))),
   ]);
-  // The server keeps notifications in memory, so a start is always the first time.
-  await storage
-    .bucket(BUCKETS.bronze)
-    .createNotification(pubsub.topic(TOPICS.finalized).name, { eventTypes: ['OBJECT_FINALIZE'] });
+  await notifyOfBronze(storage, pubsub);
   const template = await readFile(path.join(PROJECT, 'beam/deploy/kappa.json'));
   await storage.bucket(BUCKETS.ops).file('templates/kappa.json').save(template, { resumable: false });
+}
+
+/** Makes the notification of Bronze. The server keeps it in memory, so each start of it is the first time. */
+export async function notifyOfBronze(storage: Storage, pubsub: PubSub): Promise<void> {
+  const { name } = pubsub.topic(TOPICS.finalized);
+  await storage.bucket(BUCKETS.bronze).createNotification(name, { eventTypes: ['OBJECT_FINALIZE'] });
 }

@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import { DEMO_TOOLS, ensureTools, PROJECT } from '../scripts/tools.ts';
 import { launchCloud, runningCloud, stopCloud } from './launch.ts';
 import type { CloudFile } from './serve.ts';
+import { notedServers } from './servers-file.ts';
+import type { NotedServer } from './servers-file.ts';
 
 const STATE = path.join(PROJECT, '.cupel');
 
@@ -19,6 +21,12 @@ function print(options: Options, value: unknown, lines: string[]): void {
 
 const urlLines = ({ urls }: Pick<CloudFile, 'urls'>): string[] =>
   Object.entries(urls).map(([name, url]) => `${name.padEnd(12)} ${url}`);
+
+/** Servers that died and run again: the first thing to know when something is odd. */
+const restartLines = (servers: Record<string, NotedServer>): string[] =>
+  Object.entries(servers)
+    .filter(([, { restarts }]) => restarts > 0)
+    .map(([name, { pid, restarts }]) => `${name}: died and was started again ${restarts} times, now process ${pid}`);
 
 async function up(options: Options): Promise<void> {
   await ensureTools(DEMO_TOOLS);
@@ -39,12 +47,14 @@ async function up(options: Options): Promise<void> {
 }
 
 async function status(options: Options): Promise<void> {
-  const running = await runningCloud(path.resolve(options.state));
+  const state = path.resolve(options.state);
+  const running = await runningCloud(state);
   if (!running) process.exitCode = 1;
+  const servers = notedServers(state);
   print(
     options,
-    running ? { up: true, ...running } : { up: false },
-    running ? [`up (process ${running.pid})`, ...urlLines(running)] : ['down'],
+    running ? { up: true, ...running, servers } : { up: false },
+    running ? [`up (process ${running.pid})`, ...urlLines(running), ...restartLines(servers)] : ['down'],
   );
 }
 

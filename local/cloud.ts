@@ -1,11 +1,11 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import { Storage } from '@google-cloud/storage';
 import { PROJECT } from '../scripts/tools.ts';
 import { ObjectStore } from '../src/lakehouse/object-store.ts';
 import { startBigQuery } from './bigquery/start.ts';
-import { BUCKETS, provision, TOPICS } from './buckets.ts';
+import { BUCKETS, notifyOfBronze, provision, TOPICS } from './buckets.ts';
 import { startCatalog } from './catalog/start.ts';
 import { startDataflow } from './dataflow/server.ts';
 import { startDataform } from './dataform/server.ts';
@@ -14,9 +14,10 @@ import { startFunctions } from './functions/start.ts';
 import { prepareLedger } from './ledger.ts';
 import { startMetadata } from './metadata/server.ts';
 import { freePort } from './ports.ts';
-import { spawnServer } from './process.ts';
+import { superviseServer } from './supervise.ts';
 import { startPubsub } from './pubsub/server.ts';
 import { startStorage } from './storage/start.ts';
+import { writeProfile } from './temporal/profile.ts';
 import { startTemporal } from './temporal/start.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -72,6 +73,7 @@ function common(options: CloudOptions): Record<string, string> {
     CUPEL_OPS_BUCKET: BUCKETS.ops,
     CUPEL_QUARANTINE_BUCKET: BUCKETS.quarantine,
     CUPEL_RECORDS_TOPIC: TOPICS.records,
+    CUPEL_NOTIFICATIONS_TOPIC: TOPICS.notifications,
     CUPEL_CATALOG_WAREHOUSE: WAREHOUSE,
     CUPEL_CATALOG_NAME: CATALOG,
     CUPEL_CONTRACTS_DIR: options.contractsDirectory ?? path.join(PROJECT, 'sources'),
@@ -92,16 +94,23 @@ function portOf(port: number | undefined): { port?: number } {
 }
 
 async function startWorker(env: Record<string, string>, logDirectory: string): Promise<Stoppable> {
-  const logFile = path.join(logDirectory, 'worker.log');
-  return spawnServer({
+  const health = `127.0.0.1:${await freePort()}`;
+  return superviseServer({
     name: 'worker',
     command: process.execPath,
     args: [path.join(PROJECT, 'src/worker.ts')],
-    env: { ...env, CUPEL_WORKFLOW_BUNDLE: await workflowBundle() },
-    logFile,
-    ready: async () => (await readFile(logFile, 'utf8')).includes("state: 'RUNNING'"),
+    env: {
+      ...env,
+      CUPEL_WORKFLOW_BUNDLE: await workflowBundle(),
+      CUPEL_HEALTH_ADDRESS: health,
+      CUPEL_SHUTDOWN_GRACE_SECONDS: '2', // stop() waits for five
+    },
+    logFile: path.join(logDirectory, 'worker.log'),
+    ready: async () => (await fetch(`http://${health}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok,
   });
 }
+
+const storageAt = (url: string): Storage => new Storage({ projectId: PROJECT_ID, apiEndpoint: url });
 
 /** Identity, messages and objects: what everything else stands on. */
 async function startFoundation(started: Started, options: CloudOptions, env: Record<string, string>) {
@@ -114,13 +123,18 @@ async function startFoundation(started: Started, options: CloudOptions, env: Rec
   });
   // Functions and our own clients run in this process and read its environment, as they do in the cloud.
   Object.assign(process.env, env);
-  const storageServer = await started.add(
-    startStorage({ ...foldersOf(options), pubsubEndpoint: pubsubServer.endpoint, ...portOf(options.ports?.storage) }),
-  );
-  env.CUPEL_STORAGE_ENDPOINT = storageServer.url;
-  const storage = new Storage({ projectId: PROJECT_ID, apiEndpoint: storageServer.url });
   const pubsub = new PubSub({ projectId: PROJECT_ID });
   await started.add(Promise.resolve({ stop: () => pubsub.close() }));
+  const storageServer = await started.add(
+    startStorage({
+      ...foldersOf(options),
+      pubsubEndpoint: pubsubServer.endpoint,
+      ...portOf(options.ports?.storage),
+      onRestart: (url) => notifyOfBronze(storageAt(url), pubsub),
+    }),
+  );
+  env.CUPEL_STORAGE_ENDPOINT = storageServer.url;
+  const storage = storageAt(storageServer.url);
   await provision(storage, pubsub);
   return { metadata, pubsub, storageServer, store: new ObjectStore(storage) };
 }
@@ -146,6 +160,8 @@ async function startTables(
         projectId: PROJECT_ID,
         logDirectory: folders.logDirectory,
         storageRoot: storageServer.root,
+        // It survives the death of its process, as BigQuery's own would.
+        stateDirectory: folders.stateDirectory,
         store,
         catalog,
         ...portOf(options.ports?.warehouse),
@@ -173,6 +189,7 @@ async function startJobs(started: Started, options: CloudOptions, env: Record<st
       readTemplate: async (uri) => (await store.read(uri)).toString('utf8'),
       commandFor: (_image, parameters) => ({ ...kappaCommand(parameters), env }),
       logDirectory,
+      stateDirectory: path.join(stateDirectory, 'dataflow'),
     }),
   );
   env.CUPEL_DATAFORM_ENDPOINT = dataform.endpoint;
@@ -207,7 +224,7 @@ async function startProduct(
   await Promise.all([
     started.add(startEventarc(events)),
     started.add(startWorker(env, foldersOf(options).logDirectory)),
-    prepareLedger(env),
+    prepareLedger(env, path.join(options.stateDirectory, 'bigquery')),
   ]);
 }
 
@@ -232,7 +249,7 @@ async function startAll(started: Started, options: CloudOptions): Promise<Omit<C
   await startTables(started, options, env, foundation);
   await startJobs(started, options, env, foundation);
   const [, temporal] = await slow;
-  env.TEMPORAL_ADDRESS = temporal.address;
+  Object.assign(env, await writeProfile(options.stateDirectory, { address: temporal.address, namespace: NAMESPACE }));
   await startProduct(started, options, env, foundation);
   const { CUPEL_CATALOG_URI: catalog = '', CUPEL_BIGQUERY_ENDPOINT: warehouse = '' } = env;
   return { env, urls: { temporal: temporal.uiUrl, storage: foundation.storageServer.url, catalog, warehouse } };

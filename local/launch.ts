@@ -3,6 +3,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { runs } from './process-identity.ts';
+import type { ProcessIdentity } from './process-identity.ts';
 import { cloudFile } from './serve.ts';
 import type { CloudFile } from './serve.ts';
 
@@ -13,27 +15,18 @@ export interface LaunchedCloud extends CloudFile {
   stop(): Promise<void>;
 }
 
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** The cloud that runs on a state folder; undefined where none does. */
 export async function runningCloud(stateDirectory: string): Promise<CloudFile | undefined> {
   const text = await readFile(cloudFile(stateDirectory), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const found = JSON.parse(text) as CloudFile;
-  return alive(found.pid) ? found : undefined;
+  return runs(found) ? found : undefined;
 }
 
 /** Stops a cloud and waits until its process is gone. */
-export async function stopCloud(cloud: Pick<CloudFile, 'pid'>): Promise<void> {
-  if (alive(cloud.pid)) process.kill(cloud.pid, 'SIGTERM');
-  while (alive(cloud.pid)) await delay(50);
+export async function stopCloud(cloud: ProcessIdentity): Promise<void> {
+  if (runs(cloud)) process.kill(cloud.pid, 'SIGTERM');
+  while (runs(cloud)) await delay(50);
 }
 
 const START_TIMEOUT_MS = 180_000;

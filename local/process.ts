@@ -7,6 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** A server that runs as a child process. */
 export interface ServerProcess {
   pid: number;
+  /** Settles when it has ended, however that came. */
+  ended: Promise<string>;
   /** Ends it: SIGTERM, and SIGKILL after five seconds. */
   stop(): Promise<void>;
 }
@@ -24,6 +26,8 @@ export interface ServerCommand {
   ready: () => Promise<boolean>;
   /** Milliseconds until a server that is not ready counts as failed. Default 60,000. */
   readyTimeoutMs?: number;
+  /** Gives up the start. Default: nothing does. */
+  signal?: AbortSignal;
 }
 
 // Reads `add PID` and `del PID`; when its input ends, which is when we end, however we end, it kills what is left.
@@ -98,18 +102,21 @@ export async function spawnServer(server: ServerCommand): Promise<ServerProcess>
   let failure: Error | undefined;
   child.once('error', (error) => (failure = error));
   child.once('exit', (code, signal) => (failure ??= new Error(`it ended with ${code ?? signal}`)));
+  const ended = new Promise<string>((resolve) => child.once('exit', (code, signal) => resolve(String(code ?? signal))));
+  // What it left running would hold its ports and files.
+  child.once('exit', () => signalGroup(child, 'SIGKILL'));
   dieWithUs(child);
   const deadline = Date.now() + (server.readyTimeoutMs ?? 60_000);
   for (;;) {
     if (failure) throw new Error(`${server.name}: ${failure.message}; see ${server.logFile}\n${tail(server.logFile)}`);
     if (await server.ready().catch(() => false)) break;
-    if (Date.now() > deadline) {
+    if (server.signal?.aborted || Date.now() > deadline) {
       await stopChild(child);
       throw new Error(`${server.name}: not ready in time; see ${server.logFile}\n${tail(server.logFile)}`);
     }
     await delay(50);
   }
-  return { pid: child.pid ?? 0, stop: () => stopChild(child) };
+  return { pid: child.pid ?? 0, ended, stop: () => stopChild(child) };
 }
 
 /** Whether an HTTP GET is answered with a status below 500. */

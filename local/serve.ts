@@ -3,10 +3,12 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startCloud } from './cloud.ts';
 import type { Cloud } from './cloud.ts';
+import { identityOf } from './process-identity.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+import { afterTheLastOne, noteServers, serversFile } from './servers-file.ts';
 
 /** What a running cloud says of itself, in `<state>/cloud.json`. */
-export interface CloudFile {
-  pid: number;
+export interface CloudFile extends ProcessIdentity {
   env: Record<string, string>;
   urls: Cloud['urls'];
 }
@@ -15,7 +17,7 @@ export interface CloudFile {
 export const cloudFile = (stateDirectory: string): string => path.join(stateDirectory, 'cloud.json');
 
 async function announce(stateDirectory: string, { env, urls }: Cloud): Promise<void> {
-  const content: CloudFile = { pid: process.pid, env, urls };
+  const content: CloudFile = { ...identityOf(process.pid), env, urls };
   const file = cloudFile(stateDirectory);
   await writeFile(`${file}.part`, JSON.stringify(content, null, 2), { mode: 0o600 });
   await rename(`${file}.part`, file);
@@ -55,6 +57,9 @@ async function serve(): Promise<void> {
   const stateDirectory = path.resolve(values.state ?? '.cupel');
   await mkdir(stateDirectory, { recursive: true });
   const ended = askedToEnd();
+  await rm(cloudFile(stateDirectory), { force: true }); // of one that was killed
+  await afterTheLastOne(stateDirectory);
+  noteServers(stateDirectory);
   const pinned = {
     temporal: port(values['temporal-port']),
     temporalUi: port(values['ui-port']),
@@ -78,6 +83,7 @@ async function serve(): Promise<void> {
   } finally {
     await rm(cloudFile(stateDirectory), { force: true });
     await cloud.stop();
+    await rm(serversFile(stateDirectory), { force: true });
   }
 }
 

@@ -1,42 +1,46 @@
-import { fileURLToPath } from 'node:url';
-import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { CodedFailures } from './activities/coded-failures.ts';
 import { connectResources } from './activities/connect.ts';
 import { createActivities } from './activities/index.ts';
+import { CupelError } from './errors.ts';
 import { readEnvironment } from './gcp/env.ts';
 import { temporalSettings } from './temporal.ts';
-import { TASK_QUEUE } from './workflows/ids.ts';
+import { startHealth } from './worker/health.ts';
+import { connectTemporal, createWorkers, installRuntime, reachTemporal, runWorkers } from './worker/run.ts';
+import { workerSettings } from './worker/settings.ts';
 
-// Wiring only. `CUPEL_WORKFLOW_BUNDLE`: a bundle of `src/workflows/index.ts` made beforehand, so that a start takes no webpack.
+// Wiring only: what each part does is in src/worker/, what it is set by in docs/temporal.md.
 
-Runtime.install({
-  logger: new DefaultLogger(process.env.CUPEL_LOG_LEVEL === 'DEBUG' ? 'DEBUG' : 'INFO'),
-  shutdownSignals: ['SIGINT', 'SIGTERM'],
-});
-
-const settings = temporalSettings();
-const { namespace, ...connectionOptions } = settings;
-const [connection, clientConnection] = await Promise.all([
-  NativeConnection.connect(connectionOptions),
-  Connection.connect(connectionOptions),
-]);
-const client = new Client({ connection: clientConnection, namespace });
-const resources = await connectResources(readEnvironment(), client);
-const bundle = process.env.CUPEL_WORKFLOW_BUNDLE;
-const worker = await Worker.create({
-  connection,
-  namespace,
-  taskQueue: TASK_QUEUE,
-  ...(bundle
-    ? { workflowBundle: { codePath: bundle } }
-    : { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) }),
-  activities: createActivities(resources),
-  interceptors: { activity: [() => ({ inbound: new CodedFailures() })] },
-  shutdownGraceTime: '10s',
-});
-try {
-  await worker.run();
-} finally {
-  await Promise.all([connection.close(), clientConnection.close()]);
+async function main(): Promise<void> {
+  const settings = workerSettings();
+  const environment = readEnvironment();
+  installRuntime(settings);
+  const connections = await connectTemporal(temporalSettings());
+  const workers: Awaited<ReturnType<typeof createWorkers>> = new Map();
+  const health = settings.health
+    ? await startHealth(settings.health, {
+        workers: () =>
+          Object.fromEntries(settings.queues.map((name) => [name, workers.get(name)?.getState() ?? 'NONE'])),
+        temporal: () => reachTemporal(connections),
+      })
+    : undefined;
+  try {
+    const activities = createActivities(await connectResources(environment, connections.client));
+    for (const [queue, worker] of await createWorkers(settings, connections, activities)) workers.set(queue, worker);
+    await runWorkers([...workers.values()]);
+  } finally {
+    await health?.stop();
+    await connections.close().catch(tell); // refused while a worker that was forced to end still holds one
+  }
 }
+
+/** A coded error says all that an operator needs; of others the stack tells where to look. */
+function tell(error: unknown): void {
+  const cause = error instanceof CupelError && error.cause instanceof Error ? `\n  ${error.cause.message}` : '';
+  console.error(error instanceof CupelError ? `${error.message}${cause}` : error);
+}
+
+const failed = await main().then(
+  () => false,
+  (error: unknown) => (tell(error), true),
+);
+// Connections of Google's clients, or an activity that never ends, would keep the process.
+process.exit(failed ? 1 : 0);

@@ -1,32 +1,17 @@
+import type { CompiledContract } from '../../src/contracts/index.ts';
 import { cupelError } from '../../src/errors.ts';
-import type { Chunk, DeltaFile, Manifest } from '../../src/lakehouse/deltas/index.ts';
+import type { Chunk, DeltaFile, FailureReport, Manifest } from '../../src/lakehouse/deltas/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import { openJob } from '../job-resources.ts';
-import type { JobParameters, ManifestPart, ParseCounts } from '../threads/messages.ts';
+import { addUp } from '../threads/counts.ts';
+import type { Counts, JobParameters, ManifestPart } from '../threads/messages.ts';
 
-function addInto(totals: Record<string, number>, counts: Record<string, number>): void {
-  for (const [name, count] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + count;
-}
+const NONE = { recordsIn: 0, quarantined: 0, reduced: 0, rows: 0 };
 
-function total(all: ParseCounts[]): ParseCounts {
-  const sum: ParseCounts = { recordsIn: 0, quarantined: 0, quarantine: {}, byPartition: {} };
-  for (const counts of all) {
-    sum.recordsIn += counts.recordsIn;
-    sum.quarantined += counts.quarantined;
-    addInto(sum.quarantine, counts.quarantine);
-    for (const [partition, of] of Object.entries(counts.byPartition))
-      addInto((sum.byPartition[partition] ??= { recordsIn: 0, quarantined: 0 }), of);
-  }
-  return sum;
-}
-
-function chunkPartitions(chunk: Chunk, counts: ParseCounts): Manifest['byPartition'] {
-  const none = { recordsIn: 0, quarantined: 0 };
-  return chunk.partitions.map((of) => ({ ...of, ...(counts.byPartition[of.partition] ?? none) }));
-}
-
-function toManifest(chunk: Chunk, files: DeltaFile[], counts: ParseCounts): Manifest {
-  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+function toManifest(chunk: Chunk, files: DeltaFile[], counts: Counts): Manifest {
+  const byPartition = chunk.partitions.map((of) => ({ ...of, ...(counts.byPartition[of.partition] ?? NONE) }));
+  const sum = (pick: (of: Manifest['byPartition'][number]) => number): number =>
+    byPartition.reduce((total, of) => total + pick(of), 0);
   return {
     version: 1,
     batchId: chunk.batchId,
@@ -36,13 +21,32 @@ function toManifest(chunk: Chunk, files: DeltaFile[], counts: ParseCounts): Mani
     rulesVersion: chunk.rulesVersion,
     fingerprint: chunk.fingerprint,
     files: files.toSorted((a, b) => a.bucket - b.bucket),
-    recordsIn: counts.recordsIn,
-    quarantined: counts.quarantined,
-    reduced: counts.recordsIn - counts.quarantined - rows,
-    rows,
+    recordsIn: sum((of) => of.recordsIn),
+    quarantined: sum((of) => of.quarantined),
+    reduced: sum((of) => of.reduced),
+    rows: files.reduce((total, file) => total + file.rows, 0),
     quarantine: Object.entries(counts.quarantine).map(([reasonCode, count]) => ({ reasonCode, count })),
-    byPartition: chunkPartitions(chunk, counts),
+    byPartition,
   };
+}
+
+/** Partitions that keep the batch from being published, with the code that says why; none: it may be. */
+export function failedPartitions(
+  contract: Pick<CompiledContract, 'quarantine'>,
+  manifest: Pick<Manifest, 'recordsIn' | 'quarantined' | 'byPartition'>,
+  unreadable: Record<string, string>,
+): FailureReport['failed'] {
+  const { maxShare } = contract.quarantine;
+  const overCap = (of: { recordsIn: number; quarantined: number }): boolean => of.quarantined > maxShare * of.recordsIn;
+  // The cap is the batch's. Where it is exceeded, some partition alone exceeds it; without those the batch is below it.
+  const capped = overCap(manifest);
+  return manifest.byPartition.flatMap((of) => {
+    const code =
+      unreadable[of.partition] ??
+      (of.recordsIn !== of.quarantined + of.reduced + of.rows ? 'CUP_ROWS_LOST' : undefined) ??
+      (capped && overCap(of) ? 'CUP_QUARANTINE_CAP' : undefined);
+    return code ? [{ partition: of.partition, code }] : [];
+  });
 }
 
 /** A metric as the Dataflow service shows it: one JSON line on standard output, which a launcher turns into a counter. */
@@ -54,31 +58,37 @@ async function removeStaged(store: ObjectStore, stage: string): Promise<void> {
   for await (const block of store.list(`${stage}/`)) await store.delete(block.uri);
 }
 
+async function refuse(
+  store: ObjectStore,
+  parameters: JobParameters,
+  batchId: string,
+  failed: FailureReport['failed'],
+): Promise<never> {
+  const body: FailureReport = { batchId, failed };
+  if (parameters.report) await store.create(parameters.report, JSON.stringify(body), 'application/json');
+  const named = failed.slice(0, 20).map(({ partition, code }) => `${partition} ${code}`);
+  throw cupelError('CUP_PARTITIONS_FAILED', { batch: batchId, partitions: failed.length, first: named.join('; ') });
+}
+
 /**
  * Publishes the batch. Where its manifest exists already another attempt was first: its files count, ours are orphans.
  *
- * @throws CupelError CUP_QUARANTINE_CAP when more records were refused than the contract allows; nothing is published
+ * @throws CupelError CUP_PARTITIONS_FAILED naming the partitions that hold an unreadable object, more refused records than
+ *   the contract allows, or records that nobody can account for; nothing is published, and the report says the same
  */
 export async function publishManifest(parameters: JobParameters, parts: ManifestPart[]): Promise<void> {
   const { store, deltas, contract, chunk } = await openJob(parameters);
-  const counts = total(parts.flatMap((part) => ('counts' in part ? [part.counts] : [])));
+  const counts = addUp(parts.map((part) => part.counts));
   const manifest = toManifest(
     chunk,
-    parts.flatMap((part) => ('file' in part ? [part.file] : [])),
+    parts.flatMap((part) => part.file ?? []),
     counts,
   );
   report('records_in', manifest.recordsIn);
   report('quarantined', manifest.quarantined);
   report('rows', manifest.rows);
-  const share = manifest.recordsIn ? manifest.quarantined / manifest.recordsIn : 0;
-  if (share > contract.quarantine.maxShare) {
-    throw cupelError('CUP_QUARANTINE_CAP', {
-      batch: chunk.batchId,
-      refused: manifest.quarantined,
-      of: manifest.recordsIn,
-      allowed: contract.quarantine.maxShare,
-    });
-  }
+  const failed = failedPartitions(contract, manifest, counts.unreadable);
+  if (failed.length) await refuse(store, parameters, chunk.batchId, failed);
   await deltas.writeManifest(manifest);
   await removeStaged(store, parameters.stage);
 }

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { bucketOf, Reducer } from '../../src/contracts/index.ts';
 import type { CompiledContract } from '../../src/contracts/index.ts';
+import { CupelError } from '../../src/errors.ts';
 import type { ChunkObject } from '../../src/lakehouse/deltas/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import { quarantineRecord } from '../sinks/quarantine.ts';
 import type { RefusedRecord } from '../sinks/quarantine.ts';
 import { objectReader } from '../sources/bronze-object.ts';
 import { encodeBlock } from './blocks.ts';
-import type { BlockReference, ParseCounts } from './messages.ts';
+import { countsOf, noCounts, partitionOfRow } from './counts.ts';
+import type { BlockReference, Counts } from './messages.ts';
 
 /** Keys held before they are staged: some 100 MB of rows. More blocks are harmless, since the merge reduces again. */
 const MAX_KEYS = 100_000;
@@ -30,16 +32,25 @@ export class BundleParser {
   readonly #read: ReturnType<typeof objectReader>;
   #reducer: Reducer;
   readonly #blocks: BlockReference[] = [];
-  readonly #counts: ParseCounts = { recordsIn: 0, quarantined: 0, quarantine: {}, byPartition: {} };
+  readonly #counts: Counts = noCounts();
 
   constructor(context: BundleContext) {
     this.#context = context;
     this.#read = objectReader(context.contract);
-    this.#reducer = new Reducer(context.contract);
+    this.#reducer = this.#newReducer();
   }
 
-  /** @throws CupelError CUP_OBJECT_NOT_FOUND, CUP_OBJECT_UNREADABLE */
+  /** An object that is gone or that nobody can read is counted, so that the job can name all such partitions at once. */
   async parse(object: ChunkObject): Promise<void> {
+    try {
+      await this.#parse(object);
+    } catch (error) {
+      if (!(error instanceof CupelError) || error.retryable) throw error;
+      this.#counts.unreadable[object.partition] = error.code;
+    }
+  }
+
+  async #parse(object: ChunkObject): Promise<void> {
     const bytes = await this.#context.store.read(`gs://${this.#context.bronze}/${object.name}`);
     const refused: RefusedRecord[] = [];
     const records = this.#read(bytes, object.name, {
@@ -52,7 +63,7 @@ export class BundleParser {
   }
 
   /** Stages what is left and tells what was staged and counted. */
-  async finish(): Promise<{ blocks: BlockReference[]; counts: ParseCounts }> {
+  async finish(): Promise<{ blocks: BlockReference[]; counts: Counts }> {
     await this.#stage();
     return { blocks: this.#blocks, counts: this.#counts };
   }
@@ -63,20 +74,22 @@ export class BundleParser {
   }
 
   #count(partition: string, records: number, refused: RefusedRecord[]): void {
-    const counts = this.#counts;
-    const of = (counts.byPartition[partition] ??= { recordsIn: 0, quarantined: 0 });
+    const of = countsOf(this.#counts, partition);
     of.recordsIn += records;
     of.quarantined += refused.length;
-    counts.recordsIn += records;
-    counts.quarantined += refused.length;
-    for (const { reasonCode } of refused) counts.quarantine[reasonCode] = (counts.quarantine[reasonCode] ?? 0) + 1;
+    const { quarantine } = this.#counts;
+    for (const { reasonCode } of refused) quarantine[reasonCode] = (quarantine[reasonCode] ?? 0) + 1;
+  }
+
+  #newReducer(): Reducer {
+    return new Reducer(this.#context.contract, (row) => (countsOf(this.#counts, partitionOfRow(row)).reduced += 1));
   }
 
   async #stage(): Promise<void> {
     const { contract, store, stage } = this.#context;
     // Another reducer at once: objects go on being parsed while these rows are on their way.
     const rows = this.#reducer.drain();
-    this.#reducer = new Reducer(contract);
+    this.#reducer = this.#newReducer();
     const key = contract.key[0] ?? '';
     const buckets = Map.groupBy(rows, (row) => bucketOf(String(row[key]), contract.sink.bucketCount));
     await Promise.all(

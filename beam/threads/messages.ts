@@ -12,19 +12,30 @@ export interface BlockReference {
   uri: string;
 }
 
-/** Counts of a bundle. */
-export interface ParseCounts {
+/** What became of the records of a partition: `recordsIn = quarantined + reduced + rows`, or records were lost. */
+export interface PartitionCounts {
   recordsIn: number;
   quarantined: number;
+  /** Records that another record of the batch replaced, counted where it happened. */
+  reduced: number;
+  /** Rows of the deltas whose record came from this partition. */
+  rows: number;
+}
+
+/** Counts of a bundle, or of a bucket's merge. */
+export interface Counts {
+  /** Refused records by reason. */
   quarantine: Record<string, number>;
-  byPartition: Record<string, { recordsIn: number; quarantined: number }>;
+  byPartition: Record<string, PartitionCounts>;
+  /** Partitions with an object that nobody can read, and the code that says why. */
+  unreadable: Record<string, string>;
 }
 
 /** Answers by question. */
 export interface Answers {
   parse: null;
-  flush: { blocks: BlockReference[]; counts: ParseCounts };
-  merge: DeltaFile;
+  flush: { blocks: BlockReference[]; counts: Counts };
+  merge: { file: DeltaFile; counts: Counts };
 }
 
 /** What every thread of a job needs to know. */
@@ -35,7 +46,12 @@ export interface JobParameters {
   contract: string;
   /** Folder of this attempt's staged blocks. */
   stage: string;
+  /** `gs://…` where a job says which partitions it failed for. Unset: only in its error. */
+  report?: string;
 }
 
-/** What reaches the manifest: a bucket's delta, or the counts of a bundle. */
-export type ManifestPart = { file: DeltaFile } | { counts: ParseCounts };
+/** What reaches the manifest: the counts of a bundle, or a bucket's delta and its counts. */
+export interface ManifestPart {
+  file?: DeltaFile;
+  counts: Counts;
+}

@@ -4,8 +4,9 @@ import { cacheDirectory, toolPath } from '../../scripts/tools.ts';
 import { RestCatalog } from '../../src/lakehouse/iceberg/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import { freePort } from '../ports.ts';
-import { answers, spawnServer } from '../process.ts';
-import type { ServerProcess } from '../process.ts';
+import { answers } from '../process.ts';
+import { superviseServer } from '../supervise.ts';
+import type { SupervisedServer } from '../supervise.ts';
 import { BigLakeTables } from './front/biglake-tables.ts';
 import { Emulator } from './front/emulator.ts';
 import { startFront } from './front/server.ts';
@@ -31,13 +32,18 @@ export async function startBigQuery(options: BigQueryOptions): Promise<Front> {
   const { projectId, catalog, store, port } = options;
   const restPort = await freePort();
   const emulatorUrl = `http://127.0.0.1:${restPort}`;
-  const server = await startEmulator(options, emulatorUrl, restPort);
+  let restarted = (): void => undefined;
+  const server = await startEmulator(options, emulatorUrl, restPort, () => restarted());
   try {
     const emulator = new Emulator(emulatorUrl, projectId);
     const { uri, warehouse } = catalog;
     const tables = new BigLakeTables(emulator, new RestCatalog({ uri, warehouse }), store);
     const statements = new Statements({ projectId, name: catalog.name }, tables);
     const front = await startFront({ emulator, statements, ...(port === undefined ? {} : { port }) });
+    restarted = () => {
+      tables.forget();
+      front.emulatorRestarted();
+    };
     return {
       ...front,
       async stop() {
@@ -51,7 +57,12 @@ export async function startBigQuery(options: BigQueryOptions): Promise<Front> {
   }
 }
 
-async function startEmulator(options: BigQueryOptions, url: string, restPort: number): Promise<ServerProcess> {
+async function startEmulator(
+  options: BigQueryOptions,
+  url: string,
+  restPort: number,
+  restarted: () => void,
+): Promise<SupervisedServer> {
   const { projectId, logDirectory, stateDirectory, storageRoot } = options;
   // DuckDB keeps its extensions below HOME: a folder of ours, so that nobody else's are touched.
   const home = path.join(cacheDirectory(), 'bigquery-home');
@@ -71,12 +82,13 @@ async function startEmulator(options: BigQueryOptions, url: string, restPort: nu
     await mkdir(data, { recursive: true });
     args.push('--persistent', '--data-dir', data);
   }
-  return spawnServer({
+  return superviseServer({
     name: 'BigQuery',
     command: toolPath('bigqueryPython'),
     args,
     env: { HOME: home, BQEMU_GCS_LOCAL_ROOT: storageRoot, PYTHONDONTWRITEBYTECODE: '' },
     logFile: path.join(logDirectory, 'bigquery.log'),
     ready: () => answers(`${url}/healthz`),
+    onRestart: () => Promise.resolve(restarted()),
   });
 }

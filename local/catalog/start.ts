@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { toolPath } from '../../scripts/tools.ts';
 import { freePort } from '../ports.ts';
-import { answers, spawnServer } from '../process.ts';
+import { answers } from '../process.ts';
+import { superviseServer } from '../supervise.ts';
 
 /** The Iceberg REST catalog's settings. */
 export interface CatalogOptions {
@@ -32,7 +33,7 @@ export async function startCatalog(options: CatalogOptions): Promise<{ url: stri
     'jdbc.schema-version': 'V1',
   };
   const url = `http://127.0.0.1:${port}`;
-  const server = await spawnServer({
+  const server = await superviseServer({
     name: 'Iceberg REST catalog',
     command: 'java',
     // Small heap and quick start: one client, few tables.

@@ -6,26 +6,10 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { timestamp } from '../grpc.ts';
 import { dieWithUs, signalGroup } from '../process.ts';
+import type { JobJournal, JobRecord } from './job-journal.ts';
+import { TERMINAL } from './job-types.ts';
+import type { JobCommand, JobDescription, JobMessage, JobState } from './job-types.ts';
 import { readMetric } from './metric.ts';
-
-export type JobState =
-  | 'JOB_STATE_QUEUED'
-  | 'JOB_STATE_RUNNING'
-  | 'JOB_STATE_DONE'
-  | 'JOB_STATE_FAILED'
-  | 'JOB_STATE_CANCELLING'
-  | 'JOB_STATE_CANCELLED'
-  | 'JOB_STATE_DRAINING'
-  | 'JOB_STATE_DRAINED'
-  | 'JOB_STATE_UPDATED';
-
-const TERMINAL = new Set<JobState>([
-  'JOB_STATE_DONE',
-  'JOB_STATE_FAILED',
-  'JOB_STATE_CANCELLED',
-  'JOB_STATE_UPDATED',
-  'JOB_STATE_DRAINED',
-]);
 
 /** Lines of standard error that a failure quotes. */
 const QUOTED_LINES = 20;
@@ -33,59 +17,64 @@ const QUOTED_LINES = 20;
 /** Milliseconds that a process gets to end by itself once its job is cancelled or replaced. */
 const GRACE_MS = 2_000;
 
-/** A command that runs a template. */
-export interface JobCommand {
-  command: string;
-  args: string[];
-  env?: Record<string, string>;
-}
-
 /** A random id as Dataflow puts before its errors. */
 export const errorId = (): string => randomBytes(8).toString('hex');
+
+/** What a worker that died with the machine leaves behind, in Dataflow's words. */
+const LOST = 'Workflow failed. Causes: The worker lost contact with the service.';
 
 function newJobId(): string {
   const stamp = new Date().toISOString().replace('T', '_').replaceAll(':', '_').slice(0, 19);
   return `${stamp}-${randomBytes(8).readBigUInt64BE()}`;
 }
 
-/** The fields of a Job message that do not change. */
-export interface JobDescription {
-  projectId: string;
-  location: string;
-  name: string;
-  type: 'JOB_TYPE_BATCH' | 'JOB_TYPE_STREAMING';
-  labels: Record<string, string>;
-  /** The job that this one updates. */
-  replaceJobId?: string;
-}
-
-/** A JobMessage. */
-export interface JobMessage {
-  id: string;
-  time: object;
-  messageText: string;
-  messageImportance: string;
-}
-
 /** One job: a child process that runs the template, its state, messages and metrics. */
 export class Job {
-  readonly id = newJobId();
+  readonly id: string;
   readonly description: JobDescription;
-  readonly messages: JobMessage[] = [];
-  readonly #metrics = new Map<string, object>();
-  readonly #created = timestamp();
+  readonly messages: JobMessage[];
+  readonly #metrics: Map<string, object>;
+  readonly #created: ReturnType<typeof timestamp>;
   readonly #logFile: string;
+  readonly #journal: JobJournal;
   readonly #lastErrors: string[] = [];
   readonly #over = Promise.withResolvers<void>();
-  #state: JobState = 'JOB_STATE_QUEUED';
-  #stateTime = this.#created;
+  #state: JobState;
+  #stateTime: object;
   #child: ChildProcess | undefined;
   #endAs: JobState | undefined;
   #replacedByJobId: string | undefined;
 
-  constructor(description: JobDescription, logFile: string) {
-    this.description = description;
+  private constructor(record: JobRecord, journal: JobJournal, logFile: string) {
+    this.id = record.id;
+    this.description = record.description;
+    this.messages = record.messages;
+    this.#metrics = new Map(record.metrics);
+    this.#created = record.created;
+    this.#state = record.state;
+    this.#stateTime = record.stateTime;
+    this.#replacedByJobId = record.replacedByJobId;
+    this.#journal = journal;
     this.#logFile = logFile;
+    if (!this.active) this.#over.resolve();
+  }
+
+  /** A new job, queued. */
+  static create(description: JobDescription, journal: JobJournal, logFile: string): Job {
+    const id = newJobId();
+    const created = timestamp();
+    journal.write(id, { description, created });
+    const state = { state: 'JOB_STATE_QUEUED', stateTime: created } as const;
+    return new Job({ id, description, created, ...state, messages: [], metrics: [] }, journal, logFile);
+  }
+
+  /** A job of a service that was killed, and of a process that died with it: whatever ran has ended. */
+  static restore(record: JobRecord, journal: JobJournal, logFile: string): Job {
+    const job = new Job(record, journal, logFile);
+    if (record.replacedByJobId) job.#enter('JOB_STATE_UPDATED');
+    else if (record.state === 'JOB_STATE_CANCELLING') job.#enter('JOB_STATE_CANCELLED');
+    else if (job.active) job.#fail(LOST);
+    return job;
   }
 
   get active(): boolean {
@@ -152,6 +141,7 @@ export class Job {
   /** Ends this job in favour of another one. */
   replace(byJobId: string): void {
     this.#replacedByJobId = byJobId;
+    this.#journal.write(this.id, { replacedByJobId: byJobId });
     this.#end('JOB_STATE_UPDATED');
   }
 
@@ -200,7 +190,10 @@ export class Job {
     const { namespace = '', step = '' } = metric;
     const name = { origin: 'user', name: metric.metric, context: { namespace, step } };
     const scalar = { kind: 'numberValue', numberValue: metric.value };
-    this.#metrics.set(`${namespace}/${step}/${metric.metric}`, { name, scalar, updateTime: timestamp() });
+    const key = `${namespace}/${step}/${metric.metric}`;
+    const value = { name, scalar, updateTime: timestamp() };
+    this.#metrics.set(key, value);
+    this.#journal.write(this.id, { metric: [key, value] });
   }
 
   #error(line: string): void {
@@ -222,13 +215,16 @@ export class Job {
   }
 
   #say(messageImportance: string, messageText: string): void {
-    this.messages.push({ id: errorId(), time: timestamp(), messageText, messageImportance });
+    const message = { id: errorId(), time: timestamp(), messageText, messageImportance };
+    this.messages.push(message);
+    this.#journal.write(this.id, { message });
   }
 
   #enter(state: JobState): void {
     if (!this.active || this.#state === state) return;
     this.#state = state;
     this.#stateTime = timestamp();
+    this.#journal.write(this.id, { state, stateTime: this.#stateTime });
     this.#say('JOB_MESSAGE_BASIC', `Job state changed to ${state}`);
     if (!this.active) this.#over.resolve();
   }

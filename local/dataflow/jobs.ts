@@ -2,7 +2,8 @@ import path from 'node:path';
 import grpc from '@grpc/grpc-js';
 import { GrpcError } from '../grpc.ts';
 import { errorId, Job } from './job.ts';
-import type { JobCommand, JobMessage } from './job.ts';
+import { JobJournal } from './job-journal.ts';
+import type { JobCommand, JobMessage } from './job-types.ts';
 import { pageOf } from './pages.ts';
 import { checkParameters } from './template.ts';
 import type { ContainerSpec } from './template.ts';
@@ -15,6 +16,8 @@ export interface JobOptions {
   commandFor(image: string, parameters: Record<string, string>, job: { jobId: string; jobName: string }): JobCommand;
   /** Output of jobs, `dataflow-<job name>.log`. */
   logDirectory: string;
+  /** Folder in which jobs outlive the server. Default: they live in memory. */
+  stateDirectory?: string;
 }
 
 /** LaunchFlexTemplateRequest, the part that is honoured. */
@@ -74,11 +77,17 @@ const refuse = (code: grpc.status, text: string): GrpcError => new GrpcError(cod
 /** Jobs by id, and what the API does with them. Every method throws GrpcError where Dataflow answers with an error. */
 export class Jobs {
   readonly #options: JobOptions;
+  readonly #journal: JobJournal;
   readonly #jobs = new Map<string, Job>();
   #closed = false;
 
   constructor(options: JobOptions) {
     this.#options = options;
+    this.#journal = new JobJournal(options.stateDirectory);
+    for (const record of this.#journal.read()) {
+      const job = Job.restore(record, this.#journal, this.#logFile(record.description.name));
+      this.#jobs.set(job.id, job);
+    }
   }
 
   async launch({ projectId, location, launchParameter = {}, validateOnly }: LaunchRequest): Promise<object> {
@@ -147,6 +156,7 @@ export class Jobs {
   /** Launches no job any more, ends every job and waits until their processes are gone. */
   async stopAll(): Promise<void> {
     this.#closed = true;
+    this.#journal.close(); // our own stop is no end of theirs: for the next start they were lost
     const active = [...this.#jobs.values()].filter((job) => job.active);
     for (const job of active) job.kill();
     await Promise.all(active.map((job) => job.over));
@@ -177,9 +187,13 @@ export class Jobs {
   }
 
   #create(description: Job['description']): Job {
-    const job = new Job(description, path.join(this.#options.logDirectory, `dataflow-${description.name}.log`));
+    const job = Job.create(description, this.#journal, this.#logFile(description.name));
     this.#jobs.set(job.id, job);
     return job;
+  }
+
+  #logFile(jobName: string): string {
+    return path.join(this.#options.logDirectory, `dataflow-${jobName}.log`);
   }
 
   async #template(gcsPath: string): Promise<ContainerSpec> {

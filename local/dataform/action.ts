@@ -5,6 +5,16 @@ import { targetOf } from './targets.ts';
 
 export type ActionState = 'PENDING' | 'RUNNING' | 'SKIPPED' | 'DISABLED' | 'SUCCEEDED' | 'CANCELLED' | 'FAILED';
 
+/** An action as it is kept. */
+export interface ActionRecord {
+  plan: PlannedAction;
+  state: ActionState;
+  jobId?: string;
+  failureReason?: string;
+  startTime?: object;
+  endTime?: object;
+}
+
 /** Where and for which invocation actions run. */
 export interface ActionContext {
   bigquery: BigQuery;
@@ -20,12 +30,22 @@ const label = (text: string): string =>
     .replace(/[^a-z0-9_-]/g, '_')
     .slice(0, 63);
 
+/** Times that a statement is begun again because the stand-in for BigQuery died under it; Google's own does not. */
+const MAX_LOST = 3;
+
+/** Whether BigQuery died before it answered, or has forgotten the job. */
+function isLost(error: unknown): boolean {
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  return (code === 404 && /job/i.test(message)) || code === 503 || code === 'ECONNRESET' || code === 'ECONNREFUSED';
+}
+
 /** One action of an invocation: its tasks run one after the other, a BigQuery job each. */
 export class Action {
   readonly plan: PlannedAction;
   #state: ActionState;
   #cancelled = false;
   #job: Job | undefined;
+  #jobId: string | undefined;
   #failureReason: string | undefined;
   #startTime: object | undefined;
   #endTime: object | undefined;
@@ -35,6 +55,31 @@ export class Action {
     this.#state = plan.tasks.length ? 'PENDING' : 'DISABLED';
   }
 
+  /** An action of a service that was killed; one that ran, or had not begun, runs from its beginning. */
+  static restore(record: ActionRecord): Action {
+    const action = new Action(record.plan);
+    if (record.state === 'PENDING' || record.state === 'RUNNING') return action;
+    action.#state = record.state;
+    action.#jobId = record.jobId;
+    action.#failureReason = record.failureReason;
+    action.#startTime = record.startTime;
+    action.#endTime = record.endTime;
+    return action;
+  }
+
+  /** What `restore` needs. */
+  record(): ActionRecord {
+    const [jobId, failureReason] = [this.#jobId, this.#failureReason];
+    const [startTime, endTime] = [this.#startTime, this.#endTime];
+    return {
+      ...{ plan: this.plan, state: this.#state },
+      ...(jobId ? { jobId } : {}),
+      ...(failureReason ? { failureReason } : {}),
+      ...(startTime ? { startTime } : {}),
+      ...(endTime ? { endTime } : {}),
+    };
+  }
+
   get state(): ActionState {
     return this.#state;
   }
@@ -42,7 +87,7 @@ export class Action {
   /** The WorkflowInvocationAction message. */
   view(): object {
     const { target, tasks } = this.plan;
-    const jobId = this.#job?.id;
+    const jobId = this.#jobId;
     const startTime = this.#startTime;
     const endTime = this.#endTime;
     return {
@@ -73,7 +118,7 @@ export class Action {
     this.#state = 'RUNNING';
     this.#startTime = timestamp();
     try {
-      for (const task of this.plan.tasks) if (!this.#cancelled) await this.#runTask(task, context);
+      for (const task of this.plan.tasks) if (!this.#cancelled) await this.#runToEnd(task, context);
       this.#state = this.#cancelled ? 'CANCELLED' : 'SUCCEEDED';
     } catch (error) {
       this.#state = this.#cancelled ? 'CANCELLED' : 'FAILED';
@@ -82,12 +127,23 @@ export class Action {
     this.#endTime = timestamp();
   }
 
+  async #runToEnd(task: PlannedAction['tasks'][number], context: ActionContext): Promise<void> {
+    for (let lost = 1; ; lost += 1) {
+      try {
+        return await this.#runTask(task, context);
+      } catch (error) {
+        if (this.#cancelled || lost === MAX_LOST || !isLost(error)) throw error;
+      }
+    }
+  }
+
   async #runTask(task: PlannedAction['tasks'][number], context: ActionContext): Promise<void> {
     const { bigquery, location, invocationId } = context;
     const { schema, name } = this.plan.target;
     const labels = { dataform_invocation: label(invocationId), dataform_action: label(`${schema}_${name}`) };
     const [job] = await bigquery.createQueryJob({ query: task.statement, location, labels });
     this.#job = job;
+    this.#jobId = job.id;
     if (this.#cancelled) await job.cancel().catch(() => undefined); // while the job was made
     const [rows] = await job.getQueryResults();
     if (task.type !== 'assertion') return;

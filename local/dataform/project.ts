@@ -103,19 +103,21 @@ function asSettings(config: CompilationConfig): object {
 /** A snapshot of the SQL project with the settings of one compilation: what a compilation result is. */
 export class StagedProject {
   readonly directory: string;
-  /** Content hash of the project, in place of a commit. */
-  readonly commit: string;
 
-  private constructor(directory: string, commit: string) {
+  /** A project that was staged before. */
+  constructor(directory: string) {
     this.directory = directory;
-    this.commit = commit;
   }
 
   /**
    * Copies the project. Variables go into the settings and not onto the command line, which cuts values at commas; the core
-   * is a real copy, since the CLI's sandbox refuses links.
+   * is a real copy, since the CLI's sandbox refuses links. `commit` is a content hash of the project.
    */
-  static async stage(source: string, directory: string, config: CompilationConfig): Promise<StagedProject> {
+  static async stage(
+    source: string,
+    directory: string,
+    config: CompilationConfig,
+  ): Promise<{ project: StagedProject; commit: string }> {
     await mkdir(directory, { recursive: true });
     await cp(source, directory, { recursive: true, filter: (file) => committed(path.relative(source, file)) });
     const settingsFile = path.join(directory, 'workflow_settings.yaml');
@@ -127,7 +129,7 @@ export class StagedProject {
     await cp(core, path.join(directory, 'node_modules/@dataform/core'), { recursive: true });
     const dependencies = { '@dataform/core': dataformCoreVersion };
     await writeFile(path.join(directory, 'package.json'), JSON.stringify({ private: true, dependencies }));
-    return new StagedProject(directory, await hashFolder(source));
+    return { project: new StagedProject(directory), commit: await hashFolder(source) };
   }
 
   /** @throws Error with what the CLI printed when it printed no graph */

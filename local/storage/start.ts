@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { toolPath } from '../../scripts/tools.ts';
 import { freePort } from '../ports.ts';
-import { answers, spawnServer } from '../process.ts';
+import { answers } from '../process.ts';
+import { superviseServer } from '../supervise.ts';
 
 /** The Cloud Storage server's settings. */
 export interface StorageOptions {
@@ -12,6 +13,8 @@ export interface StorageOptions {
   pubsubEndpoint?: string;
   /** Default: a free one. */
   port?: number;
+  /** Called when the server was started again: its notifications lived in memory. */
+  onRestart?: (url: string) => Promise<void>;
 }
 
 /** A running Cloud Storage server; `root` holds `<bucket>/<object>` as files, to be read only. */
@@ -27,7 +30,7 @@ export async function startStorage(options: StorageOptions): Promise<StorageServ
   const root = path.resolve(options.stateDirectory, 'storage');
   await mkdir(root, { recursive: true });
   const url = `http://127.0.0.1:${port}`;
-  const server = await spawnServer({
+  const server = await superviseServer({
     name: 'Cloud Storage',
     command: toolPath('fakeGcs'),
     args: [
@@ -48,6 +51,7 @@ export async function startStorage(options: StorageOptions): Promise<StorageServ
     env: options.pubsubEndpoint ? { PUBSUB_EMULATOR_HOST: options.pubsubEndpoint } : {},
     logFile: path.join(options.logDirectory, 'storage.log'),
     ready: () => answers(`${url}/storage/v1/b?project=ready`),
+    onRestart: async () => options.onRestart?.(url),
   });
   return { url, root, stop: () => server.stop() };
 }

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { toolPath } from '../../scripts/tools.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/search-attributes.ts';
 import { freePort } from '../ports.ts';
-import { answers, spawnServer } from '../process.ts';
+import { answers } from '../process.ts';
+import { superviseServer } from '../supervise.ts';
 
 /** Temporal's settings. */
 export interface TemporalOptions {
@@ -41,7 +42,7 @@ export async function startTemporal(
     `${name}=${type}`,
   ]);
   const uiUrl = `http://127.0.0.1:${uiPort}`;
-  const server = await spawnServer({
+  const server = await superviseServer({
     name: 'Temporal',
     command: toolPath('temporal'),
     args: [

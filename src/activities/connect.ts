@@ -1,9 +1,11 @@
+import type { PubSub } from '@google-cloud/pubsub';
 import type { Client } from '@temporalio/client';
 import {
   bigqueryClient,
   dataflowClients,
   dataformClient,
   functionCaller,
+  pubsubClient,
   restCatalog,
   storageClient,
 } from '../gcp/clients.ts';
@@ -31,6 +33,12 @@ function lazyCaller(url: string): FunctionCaller {
   };
 }
 
+/** A client that is made at the first call. */
+function lazyPubsub(environment: CupelEnvironment): () => Promise<PubSub> {
+  let client: Promise<PubSub> | undefined;
+  return () => (client ??= pubsubClient(environment));
+}
+
 /** Makes the clients that activities work with. */
 export async function connectResources(environment: CupelEnvironment, temporal: Client): Promise<ActivityResources> {
   const [storage, bigquery, dataflow, dataform, catalog] = await Promise.all([
@@ -51,6 +59,7 @@ export async function connectResources(environment: CupelEnvironment, temporal: 
     dataflow,
     dataform,
     callPoll: lazyCaller(environment.pollFunctionUrl),
+    pubsub: lazyPubsub(environment),
     temporal,
     now: () => Date.now(),
   };

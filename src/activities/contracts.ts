@@ -8,6 +8,10 @@ export interface ContractReference {
   uri: string;
   /** `<namespace>.<table>` */
   table: string;
+  /** Hours that every scheduled pipeline plans again. */
+  lookbackHours?: number;
+  /** Whether a backfill takes its chunks one after the other. */
+  dependsOnPast?: boolean;
 }
 
 /** Activities on contracts. */
@@ -17,7 +21,8 @@ export function contractActivities({ environment, store }: ActivityResources) {
     async resolveContract({ source }: { source: string }): Promise<ContractReference> {
       const contract = await loadContract(environment.contractsDirectory, source);
       const uri = await publishContract(store, environment.buckets.ops, contract);
-      return { hash: contract.hash, uri, table: tableName(contract) };
+      const { hash, lookbackHours, dependsOnPast } = contract;
+      return { hash, uri, table: tableName(contract), lookbackHours, ...(dependsOnPast ? { dependsOnPast } : {}) };
     },
   };
 }

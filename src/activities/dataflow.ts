@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
+import { activityInfo, CancelledFailure, Context } from '@temporalio/activity';
 import type { protos } from '@google-cloud/dataflow';
 import { cupelError } from '../errors.ts';
+import type { FailureReport } from '../lakehouse/deltas/index.ts';
 import { ALREADY_EXISTS, FAILED_PRECONDITION, googleCode, googleError, isTransient, NOT_FOUND } from '../gcp/errors.ts';
+import { withHeartbeat } from './heartbeats.ts';
 import { MAX_MISSES, pause } from './polling.ts';
 import type { ActivityResources } from './resources.ts';
 
@@ -22,6 +24,12 @@ export interface DataflowJob {
   jobName: string;
 }
 
+/** A job to wait for. */
+export interface AwaitDataflowJob extends DataflowJob {
+  /** `gs://…` where the job says which partitions it failed for. Default: it says so nowhere. */
+  report?: string;
+}
+
 type Job = protos.google.dataflow.v1beta3.IJob;
 
 const SUCCEEDED = new Set(['JOB_STATE_DONE', 'JOB_STATE_DRAINED', 'JOB_STATE_UPDATED']);
@@ -30,8 +38,11 @@ const FAILED = new Set(['JOB_STATE_FAILED', 'JOB_STATE_CANCELLED']);
 /** Label values: at most 63 of lower-case letters, digits, - and _ (Google Cloud, "Requirements for labels"). */
 const label = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 40);
 
+/** A job in one of these states takes a place of the project's quota. */
+const TAKES_A_PLACE = 'ACTIVE';
+
 /** Activities on Dataflow. Launching is short and adopts a job whose launch answer was lost; awaiting is long and heartbeats. */
-export function dataflowActivities({ environment, dataflow }: ActivityResources) {
+export function dataflowActivities({ environment, dataflow, store }: ActivityResources) {
   const where = { projectId: environment.project, location: environment.region };
   const { pollIntervalMs } = environment;
 
@@ -65,6 +76,15 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
     return { jobId: answer.job?.id ?? '', jobName };
   }
 
+  /** Why a job failed: for the partitions that its report names, else as a whole. */
+  async function failure(job: AwaitDataflowJob): Promise<Error> {
+    const report = job.report ? await store.readIfExists(job.report) : undefined;
+    const details = { job: job.jobId, errors: await errorsOf(job) };
+    if (!report) return cupelError('CUP_DATAFLOW_JOB_FAILED', details);
+    const { failed } = JSON.parse(report.toString('utf8')) as FailureReport;
+    return cupelError('CUP_PARTITIONS_FAILED', { job: job.jobId, partitions: failed.length, report: job.report });
+  }
+
   /** The job's state; undefined where it cannot be told now. */
   async function look(job: DataflowJob, misses: number): Promise<string | undefined> {
     try {
@@ -77,6 +97,7 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
       // A failure to look is no failure of the job; a new job may not be found at once.
       const passing = isTransient(error) || googleCode(error) === NOT_FOUND;
       if (passing && misses < MAX_MISSES) return undefined;
+      if (googleCode(error) === NOT_FOUND) throw cupelError('CUP_DATAFLOW_JOB_LOST', { job: job.jobId }, error);
       throw googleError('Dataflow', `getJob ${job.jobId}`, error);
     }
   }
@@ -106,7 +127,47 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
     return Object.fromEntries(user.map(({ name, scalar }) => [name?.name ?? '', Number(scalar?.numberValue ?? 0)]));
   }
 
+  async function awaitEnd(job: AwaitDataflowJob, tell: (details: unknown) => void): Promise<Record<string, number>> {
+    const { cancellationSignal } = Context.current();
+    let misses = 0;
+    let cancelled = false;
+    for (;;) {
+      const state = await look(job, misses);
+      misses = state === undefined ? misses + 1 : 0;
+      tell({ jobId: job.jobId, state });
+      const ended = state !== undefined && (SUCCEEDED.has(state) || FAILED.has(state));
+      if (ended && cancellationSignal.aborted) throw new CancelledFailure(`job ${job.jobId} ended as ${state}`);
+      if (ended && SUCCEEDED.has(state)) return metricsOf(job);
+      if (ended && state === 'JOB_STATE_CANCELLED') throw cupelError('CUP_DATAFLOW_JOB_CANCELLED', { job: job.jobId });
+      if (ended) throw await failure(job);
+      if (cancellationSignal.aborted && !cancelled) {
+        await cancel(job);
+        cancelled = true;
+      }
+      // Once cancelled, pause() would return at once for ever.
+      if (cancelled) await new Promise((resolve) => setTimeout(resolve, Math.min(pollIntervalMs, 5_000)));
+      else await pause(pollIntervalMs);
+    }
+  }
+
   return {
+    /** Partitions that a job's report names. */
+    async readFailureReport({ report }: { report: string }): Promise<FailureReport['failed']> {
+      return (JSON.parse((await store.read(report)).toString('utf8')) as FailureReport).failed;
+    },
+
+    /** Jobs that the project's quota has room for now, other people's jobs counted. */
+    async freeDataflowJobs(): Promise<number> {
+      let active = 0;
+      try {
+        const request = { ...where, filter: TAKES_A_PLACE, view: 'JOB_VIEW_SUMMARY' } as const;
+        for await (const job of dataflow.jobs.listJobsAsync(request, { timeout: 60_000 })) active += job.id ? 1 : 0;
+      } catch (error) {
+        throw googleError('Dataflow', 'listJobs', error);
+      }
+      return Math.max(0, environment.dataflowJobQuota - active);
+    },
+
     /**
      * Launches a Flex Template.
      *
@@ -141,30 +202,10 @@ export function dataflowActivities({ environment, dataflow }: ActivityResources)
      * Waits for a job. Cancelling the activity cancels the job and waits until it has ended.
      *
      * @returns its user metrics by name
-     * @throws CupelError CUP_DATAFLOW_JOB_FAILED with the job's last errors, CUP_DATAFLOW_JOB_CANCELLED
+     * @throws CupelError CUP_PARTITIONS_FAILED when its report names what it failed for, else CUP_DATAFLOW_JOB_FAILED with its
+     *   last errors; CUP_DATAFLOW_JOB_CANCELLED; CUP_DATAFLOW_JOB_LOST when nobody knows it any more
      */
-    async awaitDataflowJob(job: DataflowJob): Promise<Record<string, number>> {
-      const { cancellationSignal } = Context.current();
-      let misses = 0;
-      let cancelled = false;
-      for (;;) {
-        const state = await look(job, misses);
-        misses = state === undefined ? misses + 1 : 0;
-        heartbeat({ jobId: job.jobId, state });
-        const ended = state !== undefined && (SUCCEEDED.has(state) || FAILED.has(state));
-        if (ended && cancellationSignal.aborted) throw new CancelledFailure(`job ${job.jobId} ended as ${state}`);
-        if (ended && SUCCEEDED.has(state)) return metricsOf(job);
-        if (ended && state === 'JOB_STATE_CANCELLED')
-          throw cupelError('CUP_DATAFLOW_JOB_CANCELLED', { job: job.jobId });
-        if (ended) throw cupelError('CUP_DATAFLOW_JOB_FAILED', { job: job.jobId, errors: await errorsOf(job) });
-        if (cancellationSignal.aborted && !cancelled) {
-          await cancel(job);
-          cancelled = true;
-        }
-        // Once cancelled, pause() would return at once for ever.
-        if (cancelled) await new Promise((resolve) => setTimeout(resolve, Math.min(pollIntervalMs, 5_000)));
-        else await pause(pollIntervalMs);
-      }
-    },
+    awaitDataflowJob: (job: AwaitDataflowJob): Promise<Record<string, number>> =>
+      withHeartbeat((tell) => awaitEnd(job, tell)),
   };
 }

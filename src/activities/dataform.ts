@@ -1,6 +1,7 @@
-import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
+import { activityInfo, CancelledFailure, Context } from '@temporalio/activity';
 import { cupelError } from '../errors.ts';
-import { FAILED_PRECONDITION, googleCode, googleError, isTransient } from '../gcp/errors.ts';
+import { FAILED_PRECONDITION, googleCode, googleError, isTransient, NOT_FOUND } from '../gcp/errors.ts';
+import { withHeartbeat } from './heartbeats.ts';
 import { MAX_MISSES, pause } from './polling.ts';
 import type { ActivityResources } from './resources.ts';
 
@@ -35,6 +36,7 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
       return String(found.state);
     } catch (error) {
       if (isTransient(error) && misses < MAX_MISSES) return undefined;
+      if (googleCode(error) === NOT_FOUND) throw cupelError('CUP_DATAFORM_LOST', { invocation }, error);
       throw googleError('Dataform', `get ${invocation}`, error);
     }
   }
@@ -75,16 +77,50 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
     }
   }
 
+  async function awaitEnd(invocation: string, tell: (details: unknown) => void): Promise<void> {
+    const { cancellationSignal } = Context.current();
+    let misses = 0;
+    let cancelled = false;
+    for (;;) {
+      const state = await look(invocation, misses);
+      misses = state === undefined ? misses + 1 : 0;
+      tell({ invocation, state });
+      if (state !== undefined && TERMINAL.has(state)) {
+        if (cancellationSignal.aborted) throw new CancelledFailure(`${invocation} ended as ${state}`);
+        if (state === 'SUCCEEDED') return;
+        throw await failure(invocation, state);
+      }
+      if (cancellationSignal.aborted && !cancelled) {
+        await cancel(invocation);
+        cancelled = true;
+      }
+      if (cancelled) await new Promise((resolve) => setTimeout(resolve, Math.min(environment.pollIntervalMs, 5_000)));
+      else await pause(environment.pollIntervalMs);
+    }
+  }
+
   return {
     /**
      * Compiles the project for one time of Silver.
      *
+     * @param vars further variables of the compilation. Default: none
+     * @param schemaSuffix added to the name of every dataset that is written, after `_`; declared tables keep theirs. Default:
+     *   Gold itself is written
      * @throws CupelError CUP_DATAFORM_COMPILATION_FAILED with every error and its file
      */
-    async compileDataform({ asOf }: { asOf: string }): Promise<Compilation> {
+    async compileDataform({
+      asOf,
+      vars = {},
+      schemaSuffix,
+    }: {
+      asOf: string;
+      vars?: Record<string, string>;
+      schemaSuffix?: string;
+    }): Promise<Compilation> {
       const codeCompilationConfig = {
         defaultDatabase: environment.project,
-        vars: { as_of: asOf, catalog: environment.catalog.name },
+        vars: { ...vars, as_of: asOf, catalog: environment.catalog.name },
+        ...(schemaSuffix ? { schemaSuffix } : {}),
       };
       const request = { parent, compilationResult: { gitCommitish: 'main', codeCompilationConfig } };
       try {
@@ -112,8 +148,14 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
         const [started] = await dataform.createWorkflowInvocation({ parent, workflowInvocation }, TIMEOUT);
         return started.name ?? '';
       } catch (error) {
+        if (googleCode(error) === NOT_FOUND) throw cupelError('CUP_DATAFORM_LOST', { compilationResult }, error);
         throw googleError('Dataform', 'createWorkflowInvocation', error);
       }
+    },
+
+    /** Stops an invocation that nobody waits for any more; one that has ended stays as it is. */
+    async cancelDataform({ invocation }: { invocation: string }): Promise<void> {
+      await cancel(invocation);
     },
 
     /**
@@ -121,26 +163,7 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
      *
      * @throws CupelError CUP_DATAFORM_ASSERTION_FAILED, CUP_DATAFORM_INVOCATION_FAILED, CUP_DATAFORM_CANCELLED
      */
-    async awaitDataform({ invocation }: { invocation: string }): Promise<void> {
-      const { cancellationSignal } = Context.current();
-      let misses = 0;
-      let cancelled = false;
-      for (;;) {
-        const state = await look(invocation, misses);
-        misses = state === undefined ? misses + 1 : 0;
-        heartbeat({ invocation, state });
-        if (state !== undefined && TERMINAL.has(state)) {
-          if (cancellationSignal.aborted) throw new CancelledFailure(`${invocation} ended as ${state}`);
-          if (state === 'SUCCEEDED') return;
-          throw await failure(invocation, state);
-        }
-        if (cancellationSignal.aborted && !cancelled) {
-          await cancel(invocation);
-          cancelled = true;
-        }
-        if (cancelled) await new Promise((resolve) => setTimeout(resolve, Math.min(environment.pollIntervalMs, 5_000)));
-        else await pause(environment.pollIntervalMs);
-      }
-    },
+    awaitDataform: ({ invocation }: { invocation: string }): Promise<void> =>
+      withHeartbeat((tell) => awaitEnd(invocation, tell)),
   };
 }

@@ -1,24 +1,36 @@
-import { bronzeActivities } from './bronze.ts';
+import { auditActivities } from './audit.ts';
+import { backfillActivities } from './backfill.ts';
 import { contractActivities } from './contracts.ts';
 import { dataflowActivities } from './dataflow.ts';
 import { dataformActivities } from './dataform.ts';
 import { functionActivities } from './functions.ts';
+import { goldActivities } from './gold.ts';
 import { ledgerActivities } from './ledger.ts';
+import { monitorActivities } from './monitor.ts';
+import { notificationActivities } from './notifications.ts';
+import { planActivities } from './plans.ts';
 import type { ActivityResources } from './resources.ts';
 import { silverActivities } from './silver.ts';
 import { temporalActivities } from './temporal.ts';
+import { upkeepActivities } from './upkeep.ts';
 
 /** Every activity of Cupel, by name. */
 export function createActivities(resources: ActivityResources) {
   return {
-    ...bronzeActivities(resources),
+    ...auditActivities(resources),
+    ...planActivities(resources),
+    ...backfillActivities(resources),
     ...contractActivities(resources),
     ...dataflowActivities(resources),
     ...dataformActivities(resources),
     ...functionActivities(resources),
+    ...goldActivities(resources),
     ...ledgerActivities(resources),
     ...silverActivities(resources),
+    ...monitorActivities(resources),
+    ...notificationActivities(resources),
     ...temporalActivities(resources),
+    ...upkeepActivities(resources),
   };
 }
 

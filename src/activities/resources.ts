@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { BigQuery } from '@google-cloud/bigquery';
 import type { v1 } from '@google-cloud/dataform';
+import type { PubSub } from '@google-cloud/pubsub';
 import type { DataflowClients, FunctionCaller } from '../gcp/clients.ts';
 import type { CupelEnvironment } from '../gcp/env.ts';
 import type { DeltaStore } from '../lakehouse/deltas/index.ts';
@@ -19,6 +20,8 @@ export interface ActivityResources {
   dataflow: DataflowClients;
   dataform: v1.DataformClient;
   callPoll: FunctionCaller;
+  /** Made at the first call: most processes publish nothing. */
+  pubsub(): Promise<PubSub>;
   temporal: Client;
   now(): number;
 }

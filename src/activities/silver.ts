@@ -1,20 +1,21 @@
-import { heartbeat } from '@temporalio/activity';
 import {
   commitWaiting,
   compact,
   ensureSilverTable,
-  EXPIRE_ABOVE,
   expireSnapshots,
+  mustExpire,
+  ORPHAN_AGE_MS,
   sweepOrphans,
   sweepStaged,
 } from '../lakehouse/committer/index.ts';
+import type { MaintenancePolicy } from '../contracts/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import type { Done } from '../lakehouse/deltas/index.ts';
 import { IcebergTable } from '../lakehouse/iceberg/index.ts';
+import { withHeartbeat } from './heartbeats.ts';
 import type { ActivityResources } from './resources.ts';
 
-/** Milliseconds between two heartbeats of a merge, which has no natural steps. */
-const HEARTBEAT_MS = 10_000;
+const DAY = 24 * 3_600_000;
 
 /** What upkeep did. */
 export interface Upkeep {
@@ -25,19 +26,14 @@ export interface Upkeep {
 }
 
 /** Files of the table that no snapshot needs, and blocks that jobs staged and never took away. */
-async function sweepAll({ store, environment, now }: ActivityResources, table: IcebergTable): Promise<number> {
-  const files = await sweepOrphans(table, store, now());
+async function sweepAll(
+  { store, environment, now }: ActivityResources,
+  table: IcebergTable,
+  { orphanAgeDays }: MaintenancePolicy,
+): Promise<number> {
+  const age = orphanAgeDays ? orphanAgeDays * DAY : ORPHAN_AGE_MS;
+  const files = await sweepOrphans(table, store, now(), age);
   return files + (await sweepStaged(store, environment.buckets.ops, now()));
-}
-
-async function withHeartbeat<T>(work: () => Promise<T>): Promise<T> {
-  heartbeat();
-  const timer = setInterval(() => heartbeat(), HEARTBEAT_MS);
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 /** Activities on Silver's Iceberg tables; only the committer of a table calls those that write. */
@@ -57,15 +53,28 @@ export function silverActivities(resources: ActivityResources) {
       return withHeartbeat(() => commitWaiting(resources, contract, batchIds));
     },
 
-    /** Compacts buckets with many small files, expires snapshots before the metadata grows too big, sweeps orphans if asked. */
-    async maintainTable({ contractUri, sweep }: { contractUri: string; sweep: boolean }): Promise<Upkeep> {
+    /**
+     * Compacts buckets with many small files, expires snapshots before the metadata grows too big, sweeps orphans if asked.
+     *
+     * @param expire whether snapshots that the policy does not keep go now. Default: only when there are too many
+     */
+    async maintainTable({
+      contractUri,
+      sweep,
+      expire = false,
+    }: {
+      contractUri: string;
+      sweep: boolean;
+      expire?: boolean;
+    }): Promise<Upkeep> {
       const contract = await readContract(store, contractUri);
+      const { compactAtFiles, snapshots, ...policy } = contract.maintenance ?? {};
       return withHeartbeat(async () => {
-        const compactedFiles = await compact(resources, contract);
+        const compactedFiles = await compact(resources, contract, compactAtFiles ? { minFiles: compactAtFiles } : {});
         const table = await ensureSilverTable(catalog, store, contract);
         const expiredSnapshots =
-          table.snapshots.length > EXPIRE_ABOVE ? await expireSnapshots(table, resources.now()) : 0;
-        const orphans = sweep ? await sweepAll(resources, table) : 0;
+          expire || mustExpire(table, snapshots) ? await expireSnapshots(table, resources.now(), snapshots) : 0;
+        const orphans = sweep ? await sweepAll(resources, table, policy) : 0;
         return { compactedFiles, expiredSnapshots, orphans };
       });
     },

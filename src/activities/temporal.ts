@@ -1,18 +1,53 @@
 import {
   WithStartWorkflowOperation,
+  WorkflowFailedError,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { cupelError } from '../errors.ts';
 import { committerId, sourceId, TASK_QUEUE } from '../workflows/ids.ts';
 import type { committer, Submission } from '../workflows/committer.ts';
+import { overlaps } from '../workflows/range.ts';
+import type { Range } from '../workflows/range.ts';
 import type { Lease, source as sourceWorkflow } from '../workflows/source.ts';
+import { withHeartbeat } from './heartbeats.ts';
 import type { ActivityResources } from './resources.ts';
+
+/** The innermost failure with a code; trying again would not help, since the workflow has ended. */
+function failureOf(workflowId: string, { cause }: WorkflowFailedError): Error {
+  for (let at: unknown = cause; at instanceof Error; at = at.cause)
+    if (at instanceof ApplicationFailure && at.type) return ApplicationFailure.nonRetryable(at.message, at.type);
+  return cupelError('CUP_WORKFLOW_ENDED', { workflow: workflowId, reason: cause?.message ?? 'unknown' });
+}
 
 /** Activities that reach other workflows by the client: what a workflow cannot do itself. */
 export function temporalActivities({ temporal }: ActivityResources) {
+  /** One that is not found is closed and forgotten. */
+  async function isOpen({ workflowId, runId }: { workflowId: string; runId: string }): Promise<boolean> {
+    try {
+      const { status, raw } = await temporal.workflow.getHandle(workflowId).describe();
+      const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
+      const same = (firstRunId || execution?.runId) === runId;
+      return same && (status.name === 'RUNNING' || status.name === 'PAUSED');
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  async function leasesOf(source: string): Promise<Lease[]> {
+    try {
+      return await temporal.workflow.getHandle(sourceId(source)).query<Lease[]>('leases');
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return [];
+      throw error;
+    }
+  }
+
   return {
     /** Asks the entity of a source for a range, and starts the entity where there is none. */
     async acquireLease({ source, lease }: { source: string; lease: Lease }): Promise<void> {
@@ -53,13 +88,32 @@ export function temporalActivities({ temporal }: ActivityResources) {
       }
     },
 
-    /** Whether a run is open. One that is not found is closed and forgotten. */
-    async isRunning({ workflowId, runId }: { workflowId: string; runId: string }): Promise<boolean> {
+    /**
+     * Whether a run is open, or the run that it continued as. One that is not found is closed and forgotten.
+     *
+     * @param runId the first run of the chain
+     */
+    isRunning: isOpen,
+
+    /** Workflow of a living run that has a lease on a part of the range; null: the range is free. */
+    async holderOf({ source, range }: { source: string; range: Range }): Promise<string | null> {
+      for (const lease of await leasesOf(source))
+        if (overlaps(lease.range, range) && (await isOpen(lease))) return lease.workflowId;
+      return null;
+    },
+
+    /**
+     * Waits until a workflow has ended, whichever run it has become by then. Its failure is thrown with its own code.
+     *
+     * @throws ApplicationFailure with the code of the workflow's failure; CUP_WORKFLOW_ENDED where it was cancelled or terminated
+     */
+    async awaitWorkflow({ workflowId }: { workflowId: string }): Promise<void> {
+      const { cancelled } = Context.current();
       try {
-        const { status } = await temporal.workflow.getHandle(workflowId, runId).describe();
-        return status.name === 'RUNNING' || status.name === 'PAUSED';
+        await withHeartbeat(() => Promise.race([temporal.workflow.getHandle(workflowId).result(), cancelled]));
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return false;
+        if (error instanceof WorkflowNotFoundError) return; // it has ended and is forgotten
+        if (error instanceof WorkflowFailedError) throw failureOf(workflowId, error);
         throw error;
       }
     },

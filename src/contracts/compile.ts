@@ -23,6 +23,14 @@ function toColumn(property: OdcsProperty): Column {
   return { name: property.name, type, required: property.required === true || property.primaryKey === true, ...doc };
 }
 
+function isTimeZone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
 /** What ajv cannot see: that the parts of a contract agree with each other. */
 function disagreements(
   columns: Column[],
@@ -52,6 +60,8 @@ function disagreements(
   }
   for (const name of names) if (!mapped.has(name)) found.push(`mapping: expected a rule for column ${name}`);
   for (const name of mapped) if (!names.has(name)) found.push(`mapping: ${name} is no column of the schema`);
+  if (custom.timeZone && !isTimeZone(custom.timeZone))
+    found.push('timeZone: expected an IANA zone such as Europe/Paris');
   for (const feed of custom.feeds) {
     const host = URL.canParse(feed.url) ? new URL(feed.url).hostname : '';
     if (!custom.hosts.includes(host)) found.push(`feeds: expected the host of ${feed.name} in hosts`);

@@ -18,6 +18,9 @@ export type CustomProperties = Pick<
   | 'feeds'
   | 'hosts'
   | 'lookbackHours'
+  | 'timeZone'
+  | 'dependsOnPast'
+  | 'maintenance'
   | 'quarantine'
   | 'commit'
 >;
@@ -41,26 +44,54 @@ const feed = object(
   ['intervalSeconds'],
 );
 
-const SCHEMA = object({
-  rulesVersion: positive,
-  versionField: name,
-  carrierOrder: name,
-  versionTies: { enum: ['possible', 'none'] },
-  absence: { enum: ['never'] },
-  sink: object({
-    kind: { enum: ['iceberg'] },
-    namespace: name,
-    table: name,
-    bucketCount: { type: 'integer', minimum: 1, maximum: 4096 },
-  }),
-  unpack: object({ kind: { enum: ['geojson-feature-collection'] }, mediaType: path, extension: name }),
-  mapping: { type: 'object', additionalProperties: rule, minProperties: 1 },
-  feeds: { type: 'array', items: feed, minItems: 1 },
-  hosts: { type: 'array', items: path, minItems: 1 },
-  lookbackHours: { type: 'integer', minimum: 0 },
-  quarantine: object({ maxShare: { type: 'number', minimum: 0, maximum: 1 } }),
-  commit: object({ maxLatencySeconds: positive }),
-});
+const SNAPSHOT_LIMITS = ['allHours', 'hourlyDays', 'dailyDays', 'max'];
+
+const maintenance = object(
+  {
+    compactAtFiles: { type: 'integer', minimum: 2 },
+    snapshots: object(
+      {
+        allHours: positive,
+        hourlyDays: positive,
+        dailyDays: positive,
+        max: { type: 'integer', minimum: 10, maximum: 400 },
+      },
+      SNAPSHOT_LIMITS,
+    ),
+    orphanAgeDays: positive,
+  },
+  ['compactAtFiles', 'snapshots', 'orphanAgeDays'],
+);
+
+/** Properties that a contract may leave out; then its compiled form has none of them, so that its hash stays. */
+const OPTIONAL = ['timeZone', 'dependsOnPast', 'maintenance'];
+
+const SCHEMA = object(
+  {
+    rulesVersion: positive,
+    versionField: name,
+    carrierOrder: name,
+    versionTies: { enum: ['possible', 'none'] },
+    absence: { enum: ['never'] },
+    sink: object({
+      kind: { enum: ['iceberg'] },
+      namespace: name,
+      table: name,
+      bucketCount: { type: 'integer', minimum: 1, maximum: 4096 },
+    }),
+    unpack: object({ kind: { enum: ['geojson-feature-collection'] }, mediaType: path, extension: name }),
+    mapping: { type: 'object', additionalProperties: rule, minProperties: 1 },
+    feeds: { type: 'array', items: feed, minItems: 1 },
+    hosts: { type: 'array', items: path, minItems: 1 },
+    lookbackHours: { type: 'integer', minimum: 0 },
+    quarantine: object({ maxShare: { type: 'number', minimum: 0, maximum: 1 } }),
+    commit: object({ maxLatencySeconds: positive }),
+    timeZone: path,
+    dependsOnPast: { type: 'boolean' },
+    maintenance,
+  },
+  OPTIONAL,
+);
 
 const validate = new Ajv2020({ allErrors: true }).compile(SCHEMA);
 

@@ -11,4 +11,14 @@ export type { RawRecord, Unpacked } from './rules/unpack.ts';
 export type { Row, Value } from './row.ts';
 export { BIGQUERY_TYPES } from './schemas.ts';
 export { SYSTEM_COLUMNS } from './types.ts';
-export type { Column, ColumnType, CompiledContract, Feed, FieldRule, IcebergField } from './types.ts';
+export { freshnessOf } from './freshness.ts';
+export type {
+  Column,
+  ColumnType,
+  CompiledContract,
+  Feed,
+  FieldRule,
+  IcebergField,
+  MaintenancePolicy,
+  SnapshotPolicy,
+} from './types.ts';

@@ -22,6 +22,27 @@ export interface Feed {
   intervalSeconds?: number;
 }
 
+/** Which snapshots of a table stay; the newest one always does. */
+export interface SnapshotPolicy {
+  /** Hours of which every snapshot stays. Default 1. */
+  allHours?: number;
+  /** Days of which one snapshot an hour stays. Default 7, the reach of BigQuery's own time travel. */
+  hourlyDays?: number;
+  /** Days of which one snapshot a day stays. Default 30. */
+  dailyDays?: number;
+  /** Most snapshots, 10 to 400. Default 400: BigLake refuses metadata over 1 MB. */
+  max?: number;
+}
+
+/** How a table is kept in order. */
+export interface MaintenancePolicy {
+  /** Small files of one bucket from which on they become one. Default 8. */
+  compactAtFiles?: number;
+  snapshots?: SnapshotPolicy;
+  /** Days after which a file that nothing needs is deleted; more than any job or commit may take. Default 3. */
+  orphanAgeDays?: number;
+}
+
 /** How one column is taken from a record. */
 export interface FieldRule {
   column: string;
@@ -65,6 +86,12 @@ export interface CompiledContract {
   feeds: Feed[];
   hosts: string[];
   lookbackHours: number;
+  /** IANA zone in which a bare date of a range begins. Default UTC. Partitions are hours of UTC all the same. */
+  timeZone?: string;
+  /** A backfill processes its chunks one after the other, oldest first, and stops at one that fails. Default false. */
+  dependsOnPast?: boolean;
+  /** Limits of upkeep. Default: those of each of its fields. */
+  maintenance?: MaintenancePolicy;
   quarantine: { maxShare: number };
   commit: { maxLatencySeconds: number };
   jsonSchema: Record<string, unknown>;

@@ -43,8 +43,21 @@ export interface CupelEnvironment {
   pollFunctionUrl: string;
   /** Topic of the records. `CUPEL_RECORDS_TOPIC`, default cupel-records. */
   recordsTopic: string;
+  /** Topic that tells people of failures and recoveries. `CUPEL_NOTIFICATIONS_TOPIC`, default cupel-notifications. */
+  notificationsTopic: string;
+  /**
+   * Receiver of the same notifications. `CUPEL_WEBHOOK_URL`, default none; and the secret that they are signed with,
+   * `CUPEL_WEBHOOK_SECRET`: base64 behind `whsec_`, or any text. Both may come from Secret Manager as environment.
+   */
+  webhook?: { url: string; secret: string };
+  /** Most bytes that one night's Gold may read, by dry run. `CUPEL_GOLD_MAX_BYTES`, default 1 TiB. */
+  goldMaxBytes: number;
   /** Milliseconds between two looks at a remote job. `CUPEL_POLL_INTERVAL_MS`, default 10,000, as Airflow's operators do. */
   pollIntervalMs: number;
+  /** Prices that plans are estimated with. `CUPEL_PRICES_FILE`, default prices.yaml. */
+  pricesFile: string;
+  /** Dataflow jobs that may run at once in project and region. `CUPEL_DATAFLOW_JOB_QUOTA`, default 25, as Google grants. */
+  dataflowJobQuota: number;
   /** Folder with the contracts. `CUPEL_CONTRACTS_DIR`, default sources. */
   contractsDirectory: string;
 }
@@ -67,6 +80,19 @@ function endpoints(env: Variables): CupelEnvironment['endpoints'] {
     ...(env.CUPEL_DATAFLOW_ENDPOINT ? { dataflow: env.CUPEL_DATAFLOW_ENDPOINT } : {}),
     ...(env.CUPEL_DATAFORM_ENDPOINT ? { dataform: env.CUPEL_DATAFORM_ENDPOINT } : {}),
   };
+}
+
+function webhook(env: Variables): Pick<CupelEnvironment, 'webhook'> {
+  const { CUPEL_WEBHOOK_URL: url, CUPEL_WEBHOOK_SECRET: secret } = env;
+  if (!url) return {};
+  if (!URL.canParse(url) || !/^https?:/.test(url))
+    throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: 'CUPEL_WEBHOOK_URL', expected: 'a URL' });
+  if (!secret)
+    throw cupelError('CUP_ENVIRONMENT_INVALID', {
+      variable: 'CUPEL_WEBHOOK_SECRET',
+      expected: 'the secret that messages to CUPEL_WEBHOOK_URL are signed with',
+    });
+  return { webhook: { url, secret } };
 }
 
 /**
@@ -99,7 +125,12 @@ export function readEnvironment(env: Variables = process.env): CupelEnvironment 
     dataformRepository: env.CUPEL_DATAFORM_REPOSITORY || `projects/${project}/locations/${region}/repositories/cupel`,
     pollFunctionUrl: env.CUPEL_FUNCTION_POLL_URL || '',
     recordsTopic: env.CUPEL_RECORDS_TOPIC || 'cupel-records',
+    notificationsTopic: env.CUPEL_NOTIFICATIONS_TOPIC || 'cupel-notifications',
+    ...webhook(env),
+    goldMaxBytes: positiveInteger(env, 'CUPEL_GOLD_MAX_BYTES', 2 ** 40),
     pollIntervalMs: positiveInteger(env, 'CUPEL_POLL_INTERVAL_MS', 10_000),
+    pricesFile: env.CUPEL_PRICES_FILE || 'prices.yaml',
+    dataflowJobQuota: positiveInteger(env, 'CUPEL_DATAFLOW_JOB_QUOTA', 25),
     contractsDirectory: env.CUPEL_CONTRACTS_DIR || 'sources',
   };
 }

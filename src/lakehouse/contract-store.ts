@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { compileContract } from '../contracts/index.ts';
+import { compileContract, freshnessOf } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
 import { cupelError } from '../errors.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -27,6 +27,31 @@ export async function loadContract(directory: string, source: string): Promise<C
     throw cupelError('CUP_SOURCE_UNKNOWN', { source, known: known.join(', ') || 'none', directory }, error);
   }
   return compileContract(text, file);
+}
+
+/** Names of the sources that have a contract in the folder, sorted. */
+export async function listSources(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  return names
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => name.slice(0, -'.yaml'.length))
+    .sort();
+}
+
+/** Freshness that a source's contract promises, in milliseconds. Default: its lookback, within which runs plan again. */
+export async function loadFreshness(directory: string, contract: CompiledContract): Promise<number> {
+  const text = await readFile(path.join(directory, `${contract.source}.yaml`), 'utf8');
+  return freshnessOf(text) ?? contract.lookbackHours * 3_600_000;
+}
+
+/** Freshness that a source's contract promises for a table of Gold, in milliseconds: its own promise, else the source's. */
+export async function loadGoldFreshness(
+  directory: string,
+  source: string,
+  goldTable: string,
+): Promise<number | undefined> {
+  const text = await readFile(path.join(directory, `${source}.yaml`), 'utf8');
+  return freshnessOf(text, goldTable) ?? freshnessOf(text);
 }
 
 /** Publishes a contract under its hash; one that is there already is the same. Returns its URI. */

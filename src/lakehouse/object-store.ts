@@ -73,6 +73,17 @@ export class ObjectStore {
     }
   }
 
+  /** Bytes `start` to `end` of an object, `end` not included. A part cannot be checked against the object's CRC-32C. */
+  async readRange(uri: string, start: number, end: number): Promise<Buffer> {
+    try {
+      const [bytes] = await this.#file(uri).download({ start, end: end - 1, validation: false });
+      return bytes;
+    } catch (error) {
+      if (status(error) === 404) throw cupelError('CUP_OBJECT_NOT_FOUND', { uri });
+      throw error;
+    }
+  }
+
   /** Writes an object unless one of that name exists (`ifGenerationMatch: 0`): the answer tells which. */
   async create(uri: string, bytes: Uint8Array | string, contentType = 'application/octet-stream'): Promise<Created> {
     try {

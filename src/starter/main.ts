@@ -1,7 +1,11 @@
 import { Command } from 'commander';
+import { backfillCommand } from './verbs/backfill/index.ts';
+import { goldCommand } from './verbs/gold.ts';
 import { ingestCommand } from './verbs/ingest.ts';
 import { ledgerCommand } from './verbs/ledger.ts';
 import { localCommand } from './verbs/local.ts';
+import { monitorCommand } from './verbs/monitor.ts';
+import { reconcileCommand } from './verbs/reconcile.ts';
 import { runCommand } from './verbs/run.ts';
 import { silverCommand } from './verbs/silver.ts';
 import { temporalCommand } from './verbs/temporal.ts';
@@ -21,7 +25,18 @@ const program = new Command('cupel')
   .description('A serverless lakehouse on Google Cloud, run by Temporal')
   .enablePositionalOptions()
   .addHelpText('after', HELP);
-for (const add of [localCommand, temporalCommand, ingestCommand, runCommand, silverCommand, ledgerCommand])
+for (const add of [
+  localCommand,
+  temporalCommand,
+  ingestCommand,
+  runCommand,
+  silverCommand,
+  ledgerCommand,
+  reconcileCommand,
+  monitorCommand,
+  backfillCommand,
+  goldCommand,
+])
   add(program);
 
 try {

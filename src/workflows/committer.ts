@@ -1,10 +1,12 @@
 import {
   ActivityFailure,
+  allHandlersFinished,
   ApplicationFailure,
   condition,
   continueAsNew,
   defineQuery,
   defineSignal,
+  defineUpdate,
   getExternalWorkflowHandle,
   isCancellation,
   log,
@@ -13,6 +15,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { SignalDefinition } from '@temporalio/workflow';
+import type { Upkeep } from '../activities/silver.ts';
 import type { Done } from '../lakehouse/deltas/types.ts';
 import { upkeep, working } from './activities.ts';
 import { tagEntity } from './visibility.ts';
@@ -53,11 +56,32 @@ export const settled = defineSignal<[Done[]]>('settled');
 /** To the waiter: a batch that cannot be committed, and why. Trying again is of no use until someone mends the cause. */
 export const refused = defineSignal<[RefusedBatch[]]>('refused');
 
+/** Does the whole upkeep of the table now, between two groups, and answers with its numbers. */
+export const maintainNow = defineUpdate<Upkeep, [{ contractUri: string }]>('maintainNow');
+
 /** Batches that wait. */
 export const waitingQuery = defineQuery<Submission[]>('waiting');
 
+/** Groups that were committed since the last upkeep. */
+interface Group {
+  contractUri: string;
+  groups: number;
+}
+
+/** Upkeep that somebody waits for. */
+interface Ask {
+  contractUri: string;
+  answer?: { ok: Upkeep } | { failed: unknown };
+}
+
 /** Most batches of one snapshot. */
 const MAX_GROUP = 200;
+
+/** Groups after which upkeep comes before the next one; else it waits until nobody waits. */
+const UPKEEP_AFTER_GROUPS = 20;
+
+/** Nobody waits: no batch came for so long. */
+const IDLE = '5 seconds';
 
 /** Between two sweeps of orphans. */
 const SWEEP_EVERY_MS = 24 * 3_600_000;
@@ -74,15 +98,35 @@ export async function committer(input: CommitterInput): Promise<void> {
   setHandler(submit, (batches) => {
     waiting = [...waiting, ...batches];
   });
+  const asks: Ask[] = [];
+  setHandler(maintainNow, async ({ contractUri }) => {
+    const ask: Ask = { contractUri };
+    asks.push(ask);
+    await condition(() => ask.answer !== undefined);
+    return answerOf(ask);
+  });
+  let last: Group | undefined;
+  const called = (): boolean => waiting.length > 0 || asks.length > 0;
   while (!workflowInfo().continueAsNewSuggested) {
     setCurrentDetails(`**${input.table}**: waiting for batches`);
-    await condition(() => waiting.length > 0);
+    if (last && (last.groups >= UPKEEP_AFTER_GROUPS || !(await condition(called, IDLE)))) {
+      sweptAt = await maintain(last.contractUri, sweptAt);
+      last = undefined;
+    }
+    await condition(called);
+    sweptAt = await answerAsks(input.table, asks, sweptAt);
+    if (!waiting.length) continue;
     const group = nextGroup(waiting);
     waiting = waiting.filter((submission) => !group.includes(submission));
     setCurrentDetails(`**${input.table}**: committing ${group.length} batches`);
     await commitGroup(input.table, group);
-    sweptAt = await maintain(group[0]?.contractUri ?? '', sweptAt);
+    last = { contractUri: group[0]?.contractUri ?? '', groups: (last?.groups ?? 0) + 1 };
   }
+  if (last) sweptAt = await maintain(last.contractUri, sweptAt);
+  do {
+    sweptAt = await answerAsks(input.table, asks, sweptAt);
+    await condition(() => asks.length > 0 || allHandlersFinished());
+  } while (asks.length > 0);
   await continueAsNew<typeof committer>({ table: input.table, waiting, sweptAt });
 }
 
@@ -147,6 +191,31 @@ async function tell<T>(waiter: string, signal: SignalDefinition<[T[]]>, news: T[
   } catch (error) {
     log.info('a waiter is gone', { waiter, reason: String(error) });
   }
+}
+
+function answerOf({ answer }: Ask): Upkeep {
+  if (answer && 'ok' in answer) return answer.ok;
+  const cause = answer?.failed instanceof ActivityFailure ? answer.failed.cause : answer?.failed;
+  // Only a failure of the application is an answer to an update; anything else would hold the committer up.
+  if (cause instanceof ApplicationFailure) throw cause;
+  throw ApplicationFailure.nonRetryable(String(cause), 'unknown');
+}
+
+/** Does the upkeep that was asked for; everyone who asked meanwhile gets the same numbers. */
+async function answerAsks(table: string, asks: Ask[], sweptAt: number): Promise<number> {
+  if (!asks.length) return sweptAt;
+  const asked = asks.splice(0);
+  setCurrentDetails(`**${table}**: upkeep`);
+  let answer: NonNullable<Ask['answer']>;
+  try {
+    const contractUri = asked.at(-1)?.contractUri ?? '';
+    answer = { ok: await upkeep.maintainTable({ contractUri, sweep: true, expire: true }) };
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    answer = { failed: error };
+  }
+  for (const ask of asked) ask.answer = answer;
+  return 'ok' in answer ? Date.now() : sweptAt;
 }
 
 /** Upkeep after a commit. What it cannot do now it does after the next one: it must never stop commits. */

@@ -3,6 +3,9 @@
 /** Task queue of every Cupel worker. */
 export const TASK_QUEUE = 'cupel';
 
+/** Task queue of backfills: they have their own workers or slots, so that they never starve a nightly run. */
+export const BACKFILL_TASK_QUEUE = 'cupel-backfill';
+
 /** Entity of a source: who holds which range. */
 export const sourceId = (source: string): string => `source/${source}`;
 
@@ -15,3 +18,21 @@ export const pipelineId = (source: string, from: string, to: string): string => 
 
 /** Entity that owns the commits of a table. */
 export const committerId = (table: string): string => `committer/${table}`;
+
+/** A backfill over a range; the same range of a source is the same backfill. */
+export const backfillId = (source: string, from: string, to: string): string => `backfill/${source}/${from}/${to}`;
+
+/** One chunk of a backfill, named by its first partition. */
+export const chunkId = (backfill: string, firstPartition: string): string => `${backfill}/${firstPartition}`;
+
+/** Gold of a day. */
+export const goldId = (date: string): string => `gold/${date}`;
+
+/** Upkeep of a source's table on a day. */
+export const maintainId = (source: string, date: string): string => `maintain/${source}/${date}`;
+
+/** Reconciliation of a range of a source. */
+export const reconcileId = (source: string, from: string, to: string): string => `reconcile/${source}/${from}/${to}`;
+
+/** One look whether anything stands still. */
+export const monitorId = (nominalTime: string): string => `monitor/${nominalTime}`;

@@ -1,4 +1,5 @@
 import { short, waiting } from './activities.ts';
+import { codeOf } from './failures.ts';
 
 /** What became of Gold. */
 export interface Materialized {
@@ -9,16 +10,29 @@ export interface Materialized {
   invocation: string | null;
 }
 
+/** Times that Gold is made anew because Dataform forgot what it was doing. */
+const MAX_LOST = 3;
+
 /** Runs Dataform over one view of Silver: the snapshots and the time are taken once, and every action reads as of it. */
 export async function materialize(input: { source: string; contractUri: string }): Promise<Materialized> {
   const silver = await short.readSilverState({ contractUri: input.contractUri });
-  if (!silver.snapshotId) return { state: 'empty', asOf: null, invocation: null };
-  const compilation = await short.compileDataform({ asOf: silver.asOf });
-  const fingerprint = `${silver.snapshotId}/${compilation.commit}`;
-  if (await short.isMaterialized({ source: input.source, fingerprint }))
-    return { state: 'unchanged', asOf: silver.asOf, invocation: null };
+  const { snapshotId, asOf } = silver;
+  if (!snapshotId) return { state: 'empty', asOf: null, invocation: null };
+  for (let lost = 1; ; lost += 1) {
+    try {
+      return await makeGold(input.source, snapshotId, asOf);
+    } catch (error) {
+      if (codeOf(error) !== 'CUP_DATAFORM_LOST' || lost === MAX_LOST) throw error;
+    }
+  }
+}
+
+async function makeGold(source: string, snapshotId: string, asOf: string): Promise<Materialized> {
+  const compilation = await short.compileDataform({ asOf });
+  const fingerprint = `${snapshotId}/${compilation.commit}`;
+  if (await short.isMaterialized({ source, fingerprint })) return { state: 'unchanged', asOf, invocation: null };
   const invocation = await short.startDataform({ compilationResult: compilation.name, tags: ['gold'] });
   await waiting.awaitDataform({ invocation });
-  await short.recordMaterialization({ source: input.source, fingerprint, invocation, asOf: silver.asOf });
-  return { state: 'materialized', asOf: silver.asOf, invocation };
+  await short.recordMaterialization({ source, fingerprint, invocation, asOf });
+  return { state: 'materialized', asOf, invocation };
 }

@@ -1,4 +1,4 @@
-import type { PlanSummary } from '../activities/bronze.ts';
+import type { PlanSummary } from '../activities/plans.ts';
 import type { Range } from './range.ts';
 
 /** What Temporal's Web UI shows of a run, in markdown. */

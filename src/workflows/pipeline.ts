@@ -1,9 +1,10 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
-import type { PlanSummary } from '../activities/bronze.ts';
+import { ApplicationFailure, CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { PlanSummary } from '../activities/plans.ts';
 import { short, working } from './activities.ts';
 import { pipelineDetails } from './pipeline-details.ts';
 import { materialize } from './materialize.ts';
 import type { Materialized } from './materialize.ts';
+import type { FailedPartition } from '../lakehouse/planning/chunks.ts';
 import { processChunks } from './process-chunks.ts';
 import { canonicalRange } from './range.ts';
 import type { Range } from './range.ts';
@@ -37,7 +38,7 @@ export async function pipeline(input: PipelineInput): Promise<PipelineResult> {
   const { source } = input;
   const range = canonicalRange(input);
   tag({ source, kind: 'pipeline', stage: 'plan', range }, pipelineDetails(range, 'plans'));
-  const { workflowId, runId } = workflowInfo();
+  const { workflowId, firstExecutionRunId: runId } = workflowInfo();
   await short.acquireLease({ source, lease: { range, workflowId, runId } });
   try {
     return await run(source, range);
@@ -54,20 +55,33 @@ async function run(source: string, range: Range): Promise<PipelineResult> {
   const { chunks, refused } = await working.validatePlan({ planUri: plan.planUri, contractUri: contract.uri });
   const validated = Date.now();
   enterStage('process', pipelineDetails(range, `processes ${chunks.length} chunks`, plan));
-  await processChunks(chunks, contract.uri);
-  enterStage('settle', pipelineDetails(range, `commits ${chunks.length} batches`, plan));
-  const batches = await settleBatches(chunks, contract);
-  const processed = Date.now();
+  const processed = await processChunks(chunks, contract.uri);
+  enterStage('settle', pipelineDetails(range, `commits ${processed.published.length} batches`, plan));
+  const batches = await settleBatches(processed.published, contract);
+  const settledAt = Date.now();
   enterStage('materialize', pipelineDetails(range, 'materializes Gold', plan));
   const gold = await materialize({ source, contractUri: contract.uri });
+  await refuseFailed(source, processed.failed);
   enterStage(
     'done',
     pipelineDetails(range, `done: ${batches.rows} rows in ${batches.committed} committed batches`, plan),
   );
   const stageMs = {
     validate: validated - started,
-    process: processed - validated,
-    materialize: Date.now() - processed,
+    process: settledAt - validated,
+    materialize: Date.now() - settledAt,
   };
   return { range, contractHash: contract.hash, plan, refusedObjects: refused, batches, gold, stageMs };
+}
+
+/** The good partitions are committed by now; those that failed are entered and fail the run, since nobody else would see them. */
+async function refuseFailed(source: string, failed: FailedPartition[]): Promise<void> {
+  if (!failed.length) return;
+  await short.recordFailures({ source, failed, run: workflowInfo().runId });
+  const named = failed.slice(0, 10).map(({ partition, code }) => `${partition} (${code})`);
+  throw ApplicationFailure.nonRetryable(
+    `${failed.length} partitions failed, everything else is committed: ${named.join(', ')}`,
+    'CUP_PARTITIONS_FAILED',
+    { failed: failed.slice(0, 50) },
+  );
 }

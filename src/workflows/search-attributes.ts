@@ -13,7 +13,10 @@ export const SEARCH_ATTRIBUTES = {
 export const SOURCE = defineSearchAttributeKey('CupelSource', 'KEYWORD');
 /** Stage that a pipeline is in. */
 export const STAGE = defineSearchAttributeKey('CupelStage', 'KEYWORD');
-/** Kind of a run: ingest, pipeline, committer, source. */
+/** Kind of a run: ingest, pipeline, backfill, chunk, gold, committer, source and so on (visibility.ts). */
 export const RUN_KIND = defineSearchAttributeKey('CupelRunKind', 'KEYWORD');
 /** Range of a run. */
 export const PARTITION = defineSearchAttributeKey('CupelPartition', 'KEYWORD');
+
+/** Temporal's own: the time that a schedule meant, without jitter. */
+export const SCHEDULED_START_TIME = defineSearchAttributeKey('TemporalScheduledStartTime', 'DATETIME');

@@ -1,7 +1,7 @@
 import { ApplicationFailure, condition, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { ValidatedChunk } from '../activities/bronze.ts';
 import type { Done } from '../lakehouse/deltas/types.ts';
-import { short } from './activities.ts';
+import type { ValidatedChunk } from '../lakehouse/planning/prepare-chunk.ts';
+import { quick, short } from './activities.ts';
 import { refused, settled } from './committer.ts';
 import type { RefusedBatch } from './committer.ts';
 
@@ -16,42 +16,58 @@ export interface Settled {
 /** The signal that says so may be lost with a committer's run: then it is asked again, and storage is looked at. */
 const ASK_AGAIN = '60s';
 
-/** Hands the batches to the committer, waits until each is settled, and enters them into the ledger. */
-export async function settleBatches(
-  chunks: ValidatedChunk[],
-  contract: { uri: string; table: string },
-): Promise<Settled> {
+/** Where batches are committed. */
+interface Table {
+  uri: string;
+  table: string;
+}
+
+/**
+ * Hands batches to the committer, waits until each is settled or one is refused, and enters those that are settled into the
+ * ledger. A batch that was settled before is answered at once.
+ */
+export async function settleGroup(
+  batchIds: string[],
+  contract: Table,
+): Promise<{ outcomes: Map<string, Done>; refusals: RefusedBatch[] }> {
   const outcomes = new Map<string, Done>();
-  const keep = (dones: Done[]): void => dones.forEach((done) => outcomes.set(done.batchId, done));
-  setHandler(settled, keep);
   const refusals: RefusedBatch[] = [];
-  setHandler(refused, (batches) => void refusals.push(...batches));
-  const batchIds = chunks.map((chunk) => chunk.batchId);
-  const open = (): string[] => batchIds.filter((batchId) => !outcomes.has(batchId));
+  const wanted = new Set(batchIds);
+  const keep = (dones: Done[]): void =>
+    dones.forEach((done) => wanted.has(done.batchId) && outcomes.set(done.batchId, done));
+  setHandler(settled, keep);
+  setHandler(refused, (batches) => void refusals.push(...batches.filter(({ batchId }) => wanted.has(batchId))));
+  const open = (): string[] =>
+    batchIds.filter((id) => !outcomes.has(id) && !refusals.some(({ batchId }) => batchId === id));
+  const { workflowId: waiter } = workflowInfo();
+  const { table, uri: contractUri } = contract;
   while (open().length) {
-    const { workflowId } = workflowInfo();
-    await short.submitBatches({
-      table: contract.table,
-      contractUri: contract.uri,
-      batchIds: open(),
-      waiter: workflowId,
-    });
-    await condition(() => !open().length || refusals.length > 0, ASK_AGAIN);
-    if (refusals.length) throw notCommitted(refusals);
-    if (!open().length) break;
-    keep(await short.readOutcomes({ table: contract.table, batchIds: open() }));
+    await quick.submitBatches({ table, contractUri, batchIds: open(), waiter });
+    await condition(() => !open().length, ASK_AGAIN);
+    if (open().length) keep(await short.readOutcomes({ table, batchIds: open() }));
   }
-  if (batchIds.length) await short.recordBatches({ table: contract.table, batchIds, contractUri: contract.uri });
-  return summarise([...outcomes.values()]);
+  if (outcomes.size) await quick.recordBatches({ table, batchIds: [...outcomes.keys()], contractUri });
+  return { outcomes, refusals };
+}
+
+/**
+ * Settles the batches of a run together.
+ *
+ * @throws ApplicationFailure with the code of the first batch that was refused; the others are settled and entered
+ */
+export async function settleBatches(chunks: ValidatedChunk[], contract: Table): Promise<Settled> {
+  const { outcomes, refusals } = await settleGroup(
+    chunks.map(({ batchId }) => batchId),
+    contract,
+  );
+  if (refusals.length) throw notCommitted(refusals);
+  const dones = [...outcomes.values()];
+  const committed = dones.filter((done) => done.outcome === 'committed').length;
+  return { committed, unchanged: dones.length - committed, rows: dones.reduce((sum, done) => sum + done.rows, 0) };
 }
 
 function notCommitted(refusals: RefusedBatch[]): ApplicationFailure {
   const [first] = refusals;
   const message = `${refusals.length} batches cannot be committed: ${first?.message ?? ''}`;
   return ApplicationFailure.nonRetryable(message, first?.code ?? 'unknown', { refusals });
-}
-
-function summarise(dones: Done[]): Settled {
-  const committed = dones.filter((done) => done.outcome === 'committed').length;
-  return { committed, unchanged: dones.length - committed, rows: dones.reduce((sum, done) => sum + done.rows, 0) };
 }

@@ -7,7 +7,7 @@ import { bronzeName, parseBronzeName, partitionOf } from '../../src/lakehouse/br
 import { commitWaiting, digestTable } from '../../src/lakehouse/committer/index.ts';
 import { contractUri, publishContract } from '../../src/lakehouse/contract-store.ts';
 import type { Chunk, ChunkObject } from '../../src/lakehouse/deltas/index.ts';
-import { toChunk } from '../../src/lakehouse/planning/validate.ts';
+import { toChunk } from '../../src/lakehouse/planning/chunks.ts';
 import { earthquakes } from '../support/contracts.ts';
 import { startLake } from '../support/lake.ts';
 import type { Lake } from '../support/lake.ts';

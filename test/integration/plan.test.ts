@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bronzeActivities } from '../../src/activities/bronze.ts';
+import { planActivities } from '../../src/activities/plans.ts';
 import type { ActivityResources } from '../../src/activities/index.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
 import { bronzeName } from '../../src/lakehouse/bronze/index.ts';
@@ -12,7 +12,7 @@ import { startLake } from '../support/lake.ts';
 import type { Lake } from '../support/lake.ts';
 
 let lake: Lake;
-let activities: ReturnType<typeof bronzeActivities>;
+let activities: ReturnType<typeof planActivities>;
 let contractUri: string;
 const contract = earthquakes();
 const events: LedgerEvent[] = [];
@@ -44,7 +44,7 @@ beforeAll(async () => {
     ['bronze', 'silver', 'ops', 'quarantine'].map((name) => [`CUPEL_${name.toUpperCase()}_BUCKET`, `cupel-${name}`]),
   );
   const environment = readEnvironment({ ...buckets, CUPEL_PROJECT: 'cupel-test' });
-  activities = bronzeActivities({ ...lake, environment, ledger } as unknown as ActivityResources);
+  activities = planActivities({ ...lake, environment, ledger } as unknown as ActivityResources);
 });
 afterAll(() => lake.stop());
 

@@ -8,7 +8,7 @@ import { workflowBundle } from '../../local/workflow-bundle.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
 import type { Activities } from '../../src/activities/index.ts';
 import { CodedFailures } from '../../src/activities/coded-failures.ts';
-import { TASK_QUEUE } from '../../src/workflows/ids.ts';
+import { BACKFILL_TASK_QUEUE, TASK_QUEUE } from '../../src/workflows/ids.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/search-attributes.ts';
 
 /** The message that a history is. */
@@ -31,16 +31,33 @@ export async function timeSkipping(): Promise<TestWorkflowEnvironment> {
 }
 
 /** A worker of Cupel's workflows with the activities of a test. */
-export async function cupelWorker(env: TestWorkflowEnvironment, activities: Partial<Activities>): Promise<Worker> {
+export async function cupelWorker(
+  env: TestWorkflowEnvironment,
+  activities: Partial<Activities>,
+  taskQueue = TASK_QUEUE,
+): Promise<Worker> {
   return Worker.create({
     connection: env.nativeConnection,
     ...(env.namespace ? { namespace: env.namespace } : {}),
-    taskQueue: TASK_QUEUE,
+    taskQueue,
     identity: 'cupel-test',
+    // A heartbeat is how an activity hears that it is cancelled.
+    maxHeartbeatThrottleInterval: 200,
     workflowBundle: { codePath: await workflowBundle() },
     activities,
     interceptors: { activity: [() => ({ inbound: new CodedFailures() })] },
   });
+}
+
+/** Runs work while workers serve both of Cupel's queues. */
+export async function whileServing<T>(
+  env: TestWorkflowEnvironment,
+  activities: Partial<Activities>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const first = await cupelWorker(env, activities);
+  const second = await cupelWorker(env, activities, BACKFILL_TASK_QUEUE);
+  return first.runUntil(() => second.runUntil(work));
 }
 
 /** Takes out what tells about the machine that recorded: stack traces and who asked. A replay reads neither. */
@@ -54,11 +71,13 @@ function scrub(value: unknown): void {
   }
 }
 
-/** Keeps the history of a run, when histories are recorded. */
-export async function record(handle: Pick<WorkflowHandle, 'fetchHistory'>, name: string): Promise<void> {
+/** Keeps the history of a run, when histories are recorded; with its workflow's id, which names its children. */
+export async function record(handle: Pick<WorkflowHandle, 'fetchHistory' | 'workflowId'>, name: string): Promise<void> {
   if (process.env.CUPEL_RECORD_HISTORIES !== '1') return;
   await mkdir(HISTORIES, { recursive: true });
   const history = await handle.fetchHistory();
   scrub(history);
+  const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
+  if (started) started.workflowId ||= handle.workflowId; // the time-skipping server leaves it out
   await writeFile(path.join(HISTORIES, `${name}.binpb`), History.encode(history).finish());
 }

@@ -94,7 +94,7 @@ test('an empty Silver has no Gold', async () => {
 });
 
 test('a chunk whose manifest is there needs no job', async () => {
-  const chunk = { batchId: 'batch-1', uri: 'gs://ops/chunks/1.json', objects: 1, published: true };
+  const chunk = { batchId: 'batch-1', uri: 'gs://ops/chunks/1.json', objects: 1, partitions: 1, published: true };
   const fake = fakeActivities(1, {
     validatePlan: () => Promise.resolve({ chunks: [chunk], refused: 0 }),
     submitBatches: ({ waiter, batchIds }) => settle(waiter, batchIds),
@@ -123,21 +123,25 @@ test('what may pass is tried again', async () => {
 });
 
 test('what cannot pass fails the run at once with its code, and the lease comes back', async () => {
-  const fake = fakeActivities(1, { awaitDataflowJob: () => Promise.reject(cupelError('CUP_DATAFLOW_JOB_FAILED')) });
-  expect(await run(fake, failureOf)).toBe('CUP_DATAFLOW_JOB_FAILED');
+  const fake = fakeActivities(1, { awaitDataflowJob: () => Promise.reject(cupelError('CUP_GOOGLE_REFUSED')) });
+  expect(await run(fake, failureOf)).toBe('CUP_GOOGLE_REFUSED');
   expect(fake.calls.filter((name) => name === 'awaitDataflowJob')).toHaveLength(1);
   expect(fake.calls.at(-1)).toBe('releaseLease');
 });
 
-test('one failed chunk lets the others end before the run fails', async () => {
+test('a job that crashes twice fails its partitions; the others are committed before the run fails', async () => {
   const ended: string[] = [];
   const awaitDataflowJob: Activities['awaitDataflowJob'] = ({ jobName }) => {
     if (jobName === 'batch-2') return Promise.reject(cupelError('CUP_DATAFLOW_JOB_FAILED'));
     ended.push(jobName);
     return Promise.resolve({});
   };
-  expect(await run(fakeActivities(6, { awaitDataflowJob }), failureOf)).toBe('CUP_DATAFLOW_JOB_FAILED');
+  const fake = fakeActivities(6, { awaitDataflowJob });
+  expect(await run(fake, failureOf)).toBe('CUP_PARTITIONS_FAILED');
   expect(ended.sort()).toEqual(['batch-1', 'batch-3', 'batch-4', 'batch-5', 'batch-6']);
+  expect(fake.calls.filter((name) => name === 'launchDataflowJob')).toHaveLength(7);
+  expect(fake.calls).toContain('recordMaterialization');
+  expect(fake.calls).toContain('recordFailures');
 });
 
 test('a refused lease fails the run', async () => {

@@ -1,4 +1,5 @@
 // Iceberg tables of the BigLake catalog: four-part names, so the catalog is part of the database.
 const { defaultDatabase, vars } = dataform.projectConfig;
 
-declare({ database: `${defaultDatabase}.${vars.catalog}`, schema: 'silver', name: 'earthquakes' });
+for (const name of silver.tablesOf(['earthquakes']))
+  declare({ database: `${defaultDatabase}.${vars.catalog}`, schema: 'silver', name });

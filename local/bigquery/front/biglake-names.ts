@@ -71,6 +71,18 @@ export function findBigLakeNames(sql: string, catalog: BigLakeCatalog): BigLakeN
   return names;
 }
 
+/** Every dotted path of a statement, tables as well as columns, as its parts. */
+export function findPaths(sql: string): string[][] {
+  const tokens = tokensOf(sql);
+  const paths: string[][] = [];
+  for (let at = 0; at < tokens.length;) {
+    const path = pathAt(tokens, at);
+    if (path && path.parts.length > 1) paths.push(path.parts);
+    at = path?.next ?? at + 1;
+  }
+  return paths;
+}
+
 /** A path of words and quoted parts; a quoted part may hold several, and an unquoted project may hold dashes. */
 function pathAt(tokens: Token[], from: number): Path | undefined {
   const parts: string[] = [];

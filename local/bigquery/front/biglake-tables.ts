@@ -48,11 +48,19 @@ export class BigLakeTables {
     let loading = this.#loading.get(native);
     if (!loading) {
       loading = this.#load(native, table, snapshot);
-      loading.catch(() => this.#loading.delete(native));
-      this.#loading.set(native, loading);
+      const begun = loading;
+      begun.catch(() => this.#loading.get(native) === begun && this.#loading.delete(native));
+      this.#loading.set(native, begun);
     }
     await loading;
     return `\`${this.#emulator.projectId}.${DATASET}.${native}\``;
+  }
+
+  /** The emulator was started again: what was under way is lost, so everything is loaded anew. */
+  forget(): void {
+    this.#loading.clear();
+    this.#used.clear();
+    this.#dataset = undefined;
   }
 
   /** Notes the use of a native table and drops those of the same Iceberg table that nobody uses any more. */
@@ -98,6 +106,8 @@ export class BigLakeTables {
   async #makeDataset(): Promise<void> {
     const datasetReference = { projectId: this.#emulator.projectId, datasetId: DATASET };
     try {
+      // Of a cloud before this one: nobody would ever drop its tables.
+      await this.#emulator.request('DELETE', `/datasets/${DATASET}?deleteContents=true`);
       const { status } = await this.#emulator.request('POST', '/datasets', { datasetReference });
       if (status >= 300 && status !== 409) throw new ApiError(500, 'backendError', `dataset ${DATASET}: ${status}`);
     } catch (error) {

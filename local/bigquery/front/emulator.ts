@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from './api-error.ts';
+import { patiently } from './patience.ts';
 
 /** The emulator behind the front. */
 export class Emulator {
@@ -16,13 +17,15 @@ export class Emulator {
     path: string,
     body?: object,
   ): Promise<{ status: number; body: Record<string, unknown> }> {
-    const response = await fetch(`${this.url}/bigquery/v2/projects/${this.projectId}${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(body ? { body: JSON.stringify(body) } : {}),
+    return patiently(async () => {
+      const response = await fetch(`${this.url}/bigquery/v2/projects/${this.projectId}${path}`, {
+        method,
+        headers: { 'content-type': 'application/json' },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+      const text = await response.text();
+      return { status: response.status, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} };
     });
-    const text = await response.text();
-    return { status: response.status, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} };
   }
 
   /** @throws ApiError with the emulator's answer */

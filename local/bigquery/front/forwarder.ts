@@ -1,6 +1,7 @@
 import { Agent, request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { gunzipSync } from 'node:zlib';
+import { patiently } from './patience.ts';
 
 /** The emulator's answer to a request. */
 export interface Answer {
@@ -36,6 +37,10 @@ export class Forwarder {
 
   /** Sends a request on, with another body if need be; resolves with the whole answer. */
   send(request: IncomingMessage, body: Buffer): Promise<Answer> {
+    return patiently(() => this.#sendOnce(request, body));
+  }
+
+  #sendOnce(request: IncomingMessage, body: Buffer): Promise<Answer> {
     const { hostname, port } = this.#url;
     // The answer is read here, so it must not come packed.
     const { 'accept-encoding': _, ...headers } = withoutConnection(request.headers);

@@ -6,8 +6,10 @@ import { closeServer } from '../../metadata/server.ts';
 import { ApiError, jobError } from './api-error.ts';
 import { intoDestination } from './destination.ts';
 import type { QueryConfiguration } from './destination.ts';
+import { bytesRead } from './dry-run.ts';
 import type { Emulator } from './emulator.ts';
 import { Forwarder, readBody, reply, replyJson } from './forwarder.ts';
+import type { Answer } from './forwarder.ts';
 import { InsertIds } from './insert-ids.ts';
 import type { InsertAll } from './insert-ids.ts';
 import type { Statements } from './statements.ts';
@@ -15,6 +17,10 @@ import type { Statements } from './statements.ts';
 interface JobBody {
   jobReference?: { jobId?: string; location?: string };
   configuration?: { query?: QueryConfiguration; dryRun?: boolean };
+}
+
+interface DryRunAnswer {
+  statistics?: { query?: object };
 }
 
 interface QueryAnswer {
@@ -35,6 +41,8 @@ interface InsertAnswer {
 export interface Front {
   url: string;
   port: number;
+  /** The emulator was started again: it has no rows of the jobs before. */
+  emulatorRestarted(): void;
   stop(): Promise<void>;
 }
 
@@ -75,11 +83,14 @@ class FrontServer {
   readonly #statements: Statements;
   readonly #forwarder: Forwarder;
   readonly #jobs = new Set<string>();
+  /** Those of an emulator that died. */
+  readonly #lost = new Set<string>();
   readonly #insertIds = new InsertIds();
   readonly #routes: Route[] = [
     ['POST', inProject('jobs'), (exchange) => this.#job(exchange)],
     ['POST', inProject('queries'), (exchange) => this.#query(exchange)],
     ['GET', inProject('queries/([^/]+)'), (exchange) => this.#results(exchange)],
+    ['GET', inProject('jobs/([^/]+)'), (exchange) => this.#state(exchange)],
     ['POST', inProject('(datasets/[^/]+/tables/[^/]+)/insertAll'), (exchange) => this.#insert(exchange)],
     ['DELETE', inProject('(datasets/[^/]+(?:/tables/[^/]+)?)'), (exchange) => this.#delete(exchange)],
     ['GET', inProject('datasets'), (exchange) => this.#datasets(exchange)],
@@ -106,6 +117,21 @@ class FrontServer {
     reply(response, await this.#forwarder.send(request, body));
   }
 
+  /** Jobs that the emulator made before it died are gone with their rows. */
+  loseJobs(): void {
+    for (const jobId of this.#jobs) this.#lost.add(jobId);
+  }
+
+  /** A lost job is answered as a fault of the service, which clients try again, and not as one that never was. */
+  #refuseLost(jobId: string): void {
+    if (this.#lost.has(jobId)) throw new ApiError(503, 'backendError', `job ${jobId} was lost with the emulator`);
+  }
+
+  async #state({ request, response, body, at: [, jobId = ''] }: Exchange): Promise<void> {
+    this.#refuseLost(jobId);
+    reply(response, await this.#forwarder.send(request, body));
+  }
+
   async #job({ request, response, body, at: [project = ''] }: Exchange): Promise<void> {
     const job = parse<JobBody>(body);
     const { jobId, location } = job.jobReference ?? {};
@@ -123,10 +149,18 @@ class FrontServer {
       }
       const answer = await this.#forwarder.send(request, serialise(job));
       made = answer.status < 300;
-      reply(response, answer);
+      reply(response, dryRun && made ? await this.#dryRun(answer, query?.query ?? '') : answer);
     } finally {
       if (jobId && !made) this.#jobs.delete(jobId); // so that it may be tried again
     }
+  }
+
+  /** The answer to a dry run with the bytes that it would read, of which the emulator knows nothing. */
+  async #dryRun(answer: Answer, sql: string): Promise<Answer> {
+    const job = parse<DryRunAnswer>(answer.body);
+    const totalBytesProcessed = String(await bytesRead(sql, this.#emulator));
+    const query = { ...job.statistics?.query, totalBytesProcessed };
+    return { ...answer, body: serialise({ ...job, statistics: { ...job.statistics, totalBytesProcessed, query } }) };
   }
 
   /** A query that fails is answered with its error; the emulator answers no rows, which looks like success. */
@@ -141,7 +175,9 @@ class FrontServer {
 
   /** Rows of a job that failed are answered with its error; the emulator says that there is no such job. */
   async #results({ request, response, body, at: [, jobId = ''] }: Exchange): Promise<void> {
+    this.#refuseLost(jobId);
     const answer = await this.#forwarder.send(request, body);
+    this.#refuseLost(jobId);
     if (answer.status === 404) {
       const job = await this.#emulator.request('GET', `/jobs/${jobId}`);
       const { errorResult } = (job.body.status ?? {}) as { errorResult?: { reason?: string; message?: string } };
@@ -207,5 +243,9 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     server.listen(options.port ?? 0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, port, stop: () => closeServer(server) };
+  return {
+    ...{ url: `http://127.0.0.1:${port}`, port },
+    emulatorRestarted: () => front.loseJobs(),
+    stop: () => closeServer(server),
+  };
 }

@@ -25,10 +25,13 @@ function lesser(a: Value, b: Value): Value {
 export class Reducer {
   readonly #contract: CompiledContract;
   readonly #key: string;
+  readonly #replaced: (row: Row) => void;
   readonly #entries = new Map<Value, Entry>();
 
-  constructor(contract: CompiledContract) {
+  /** @param replaced told of each row that another one of its key replaces, so that every record can be accounted for */
+  constructor(contract: CompiledContract, replaced: (row: Row) => void = () => undefined) {
     this.#contract = contract;
+    this.#replaced = replaced;
     this.#key = contract.key[0] ?? '';
   }
 
@@ -48,6 +51,7 @@ export class Reducer {
     }
     const winner = this.#wins(incoming, held) ? incoming : held;
     winner.firstVersion = lesser(held.firstVersion, incoming.firstVersion);
+    this.#replaced((winner === held ? incoming : held).row);
     if (winner !== held) this.#entries.set(key, winner);
   }
 

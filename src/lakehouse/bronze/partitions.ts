@@ -23,21 +23,6 @@ export function partitionsOf(contract: CompiledContract, objects: ChunkObject[])
   }));
 }
 
-/** Cuts partitions into chunks of at most so many bytes; a partition is never cut. */
-export function cutChunks(partitions: Partition[], maxBytes: number): Partition[][] {
-  const chunks: Partition[][] = [];
-  let bytes = Infinity;
-  for (const partition of partitions) {
-    if (bytes + partition.bytes > maxBytes) {
-      chunks.push([]);
-      bytes = 0;
-    }
-    chunks.at(-1)?.push(partition);
-    bytes += partition.bytes;
-  }
-  return chunks;
-}
-
 /** A run of slots of a feed without an object. */
 export interface MissingRun {
   feed: string;

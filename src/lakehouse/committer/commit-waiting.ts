@@ -2,7 +2,7 @@ import type { CompiledContract } from '../../contracts/index.ts';
 import { CupelError, cupelError } from '../../errors.ts';
 import { groupId as groupIdOf } from '../deltas/index.ts';
 import type { DeltaStore, Done, Manifest } from '../deltas/index.ts';
-import type { IcebergTable, RestCatalog } from '../iceberg/index.ts';
+import type { IcebergTable, RestCatalog, Snapshot } from '../iceberg/index.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { mergeDeltas } from './merge.ts';
 import type { Merged } from './merge.ts';
@@ -28,10 +28,31 @@ export interface CommitterResources {
   deltas: DeltaStore;
 }
 
-interface Outcome {
+/** What a merge of a group did. */
+export interface Outcome {
+  /** Null: the table held all of it. */
   snapshotId: string | null;
   groupId: string | null;
+  /** Rows of new keys. */
+  inserted: number;
+  /** Rows of known keys that changed. */
+  updated: number;
   bytesWritten: number;
+}
+
+/** What a merge that changed nothing did. */
+export const UNCHANGED: Outcome = { snapshotId: null, groupId: null, inserted: 0, updated: 0, bytesWritten: 0 };
+
+/** What the snapshot of a group did, as its summary tells. */
+export function outcomeOf(snapshot: Snapshot): Outcome {
+  const { summary } = snapshot;
+  return {
+    snapshotId: String(snapshot['snapshot-id']),
+    groupId: summary[GROUP_PROPERTY] ?? null,
+    inserted: Number(summary['cupel.inserted-rows'] ?? 0),
+    updated: Number(summary['cupel.updated-rows'] ?? 0),
+    bytesWritten: Number(summary['added-files-size'] ?? 0),
+  };
 }
 
 /** A snapshot that already holds one of the batches: the commit took effect, and its outcome was lost. */
@@ -47,9 +68,7 @@ async function findCommitted(
     const groupId = snapshot.summary[GROUP_PROPERTY];
     const group = groupId ? await deltas.readGroup(name, groupId) : undefined;
     for (const batchId of group?.batchIds ?? []) {
-      if (!wanted.has(batchId)) continue;
-      const bytesWritten = Number(snapshot.summary['added-files-size'] ?? 0);
-      found.set(batchId, { snapshotId: String(snapshot['snapshot-id']), groupId: groupId ?? null, bytesWritten });
+      if (wanted.has(batchId)) found.set(batchId, outcomeOf(snapshot));
     }
   }
   return found;
@@ -70,7 +89,7 @@ function toDone(manifest: Manifest, outcome: Outcome): Done {
 }
 
 async function commitMerged(table: IcebergTable, merged: Merged, groupId: string): Promise<Outcome> {
-  if (!merged.add.length && !merged.remove.size) return { snapshotId: null, groupId: null, bytesWritten: 0 };
+  if (!merged.add.length && !merged.remove.size) return UNCHANGED;
   const snapshot = await table.commit({
     operation: merged.remove.size ? 'overwrite' : 'append',
     add: merged.add,
@@ -81,23 +100,20 @@ async function commitMerged(table: IcebergTable, merged: Merged, groupId: string
       'cupel.updated-rows': String(merged.updated),
     },
   });
-  const bytesWritten = merged.add.reduce((total, file) => total + file.file_size_in_bytes, 0);
-  return { snapshotId: String(snapshot['snapshot-id']), groupId, bytesWritten };
+  return outcomeOf(snapshot);
 }
 
-async function mergeAndCommit(
-  resources: CommitterResources,
+/** Merges batches into a table and commits them as one snapshot; again where another writer was first. */
+export async function mergeAndCommit(
+  store: ObjectStore,
   contract: CompiledContract,
   table: IcebergTable,
   manifests: Manifest[],
 ): Promise<Outcome> {
-  const name = tableName(contract);
-  const batchIds = manifests.map((manifest) => manifest.batchId);
-  const groupId = groupIdOf(batchIds);
-  await resources.deltas.writeGroup({ groupId, table: name, batchIds });
+  const groupId = groupIdOf(manifests.map((manifest) => manifest.batchId));
   for (let conflicts = 0; ; conflicts += 1) {
     try {
-      return await Scratch.use(resources.store, async (scratch) => {
+      return await Scratch.use(store, async (scratch) => {
         const files = manifests.flatMap((manifest) => manifest.files);
         return commitMerged(table, await mergeDeltas(scratch, contract, table, files), groupId);
       });
@@ -109,7 +125,8 @@ async function mergeAndCommit(
   }
 }
 
-async function readManifests(deltas: DeltaStore, table: string, batchIds: string[]): Promise<Manifest[]> {
+/** @throws CupelError CUP_OBJECT_NOT_FOUND naming a batch that was never published */
+export async function readManifests(deltas: DeltaStore, table: string, batchIds: string[]): Promise<Manifest[]> {
   return Promise.all(
     batchIds.map(async (batchId) => {
       const manifest = await deltas.readManifest(table, batchId);
@@ -117,6 +134,18 @@ async function readManifests(deltas: DeltaStore, table: string, batchIds: string
       return manifest;
     }),
   );
+}
+
+/** Merges what is to be found again by its group after a crash. */
+async function mergeGroup(
+  { deltas, store }: CommitterResources,
+  contract: CompiledContract,
+  table: IcebergTable,
+  manifests: Manifest[],
+): Promise<Outcome> {
+  const batchIds = manifests.map((manifest) => manifest.batchId);
+  await deltas.writeGroup({ groupId: groupIdOf(batchIds), table: tableName(contract), batchIds });
+  return mergeAndCommit(store, contract, table, manifests);
 }
 
 /**
@@ -142,7 +171,7 @@ export async function commitWaiting(
     const committed = await findCommitted(deltas, table, name, open);
     const manifests = await readManifests(deltas, name, open);
     const toMerge = manifests.filter((manifest) => !committed.has(manifest.batchId));
-    const outcome = toMerge.length ? await mergeAndCommit(resources, contract, table, toMerge) : undefined;
+    const outcome = toMerge.length ? await mergeGroup(resources, contract, table, toMerge) : undefined;
     for (const manifest of manifests) {
       const mine = committed.get(manifest.batchId) ?? outcome;
       if (mine) await deltas.writeDone(name, toDone(manifest, mine));

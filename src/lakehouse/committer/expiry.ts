@@ -1,3 +1,4 @@
+import type { SnapshotPolicy } from '../../contracts/index.ts';
 import type { IcebergTable, Snapshot } from '../iceberg/index.ts';
 
 const HOUR = 3_600_000;
@@ -13,30 +14,44 @@ export const EXPIRE_ABOVE = 380;
 const EXPIRE_TO = 300;
 
 /**
- * Which snapshots stay: all of the last hour, then the newest of each hour for 7 days, then the newest of each day for
- * 30 days, and never more than {@link MAX_SNAPSHOTS}. The current snapshot always stays.
+ * Which snapshots stay: all of the last hours, then the newest of each hour, then the newest of each day, as the policy says,
+ * and never more than {@link MAX_SNAPSHOTS}. The current snapshot always stays.
  *
  * @param snapshots oldest first
  * @param max most that may stay
  */
-export function snapshotsToKeep(snapshots: readonly Snapshot[], nowMs: number, max = MAX_SNAPSHOTS): Snapshot[] {
+export function snapshotsToKeep(
+  snapshots: readonly Snapshot[],
+  nowMs: number,
+  max = MAX_SNAPSHOTS,
+  { allHours = 1, hourlyDays = 7, dailyDays = 30 }: SnapshotPolicy = {},
+): Snapshot[] {
   const seen = new Set<string>();
   const kept: Snapshot[] = [];
   for (const snapshot of [...snapshots].reverse()) {
     const at = snapshot['timestamp-ms'];
     const age = nowMs - at;
     const slot =
-      age <= HOUR
+      age <= allHours * HOUR
         ? `all ${snapshot['snapshot-id']}`
-        : age <= 7 * DAY
+        : age <= hourlyDays * DAY
           ? `hour ${Math.floor(at / HOUR)}`
           : `day ${Math.floor(at / DAY)}`;
-    const wanted = kept.length === 0 || (age <= 30 * DAY && !seen.has(slot));
+    const wanted = kept.length === 0 || (age <= dailyDays * DAY && !seen.has(slot));
     if (!wanted || kept.length >= max) continue;
     seen.add(slot);
     kept.push(snapshot);
   }
   return kept.reverse();
+}
+
+/** A limit for {@link MAX_SNAPSHOTS}, in proportion to the policy's own maximum. */
+const share = ({ max = MAX_SNAPSHOTS }: SnapshotPolicy, of: number): number =>
+  Math.floor((Math.min(max, MAX_SNAPSHOTS) * of) / MAX_SNAPSHOTS);
+
+/** Whether a table has so many snapshots that some must go after this very commit. */
+export function mustExpire(table: IcebergTable, policy: SnapshotPolicy = {}): boolean {
+  return table.snapshots.length > share(policy, EXPIRE_ABOVE);
 }
 
 /**
@@ -45,9 +60,15 @@ export function snapshotsToKeep(snapshots: readonly Snapshot[], nowMs: number, m
  * @returns number of snapshots that went
  * @throws CupelError CUP_COMMIT_CONFLICT, CUP_COMMIT_UNKNOWN
  */
-export async function expireSnapshots(table: IcebergTable, nowMs: number): Promise<number> {
+export async function expireSnapshots(
+  table: IcebergTable,
+  nowMs: number,
+  policy: SnapshotPolicy = {},
+): Promise<number> {
   const keep = new Set(
-    snapshotsToKeep(table.snapshots, nowMs, EXPIRE_TO).map((snapshot) => String(snapshot['snapshot-id'])),
+    snapshotsToKeep(table.snapshots, nowMs, share(policy, EXPIRE_TO), policy).map((snapshot) =>
+      String(snapshot['snapshot-id']),
+    ),
   );
   const inRefs = new Set(Object.values(table.metadata.refs ?? {}).map((ref) => String(ref['snapshot-id'])));
   const gone = table.snapshots

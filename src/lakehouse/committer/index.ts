@@ -1,9 +1,20 @@
+export {
+  AUDIT_OF_PROPERTY,
+  AUDIT_SNAPSHOT_PROPERTY,
+  createAuditTable,
+  dropAuditTable,
+  mergeIntoAudit,
+} from './audit.ts';
+export type { Audit, AuditMerge } from './audit.ts';
+export { auditName, auditPrefix, auditSuffix } from './audit-name.ts';
 export { commitWaiting, GROUP_PROPERTY, MAX_GROUP } from './commit-waiting.ts';
 export type { CommitterResources } from './commit-waiting.ts';
 export { compact } from './compact.ts';
 export type { CompactionPolicy } from './compact.ts';
-export { EXPIRE_ABOVE, expireSnapshots, MAX_SNAPSHOTS, snapshotsToKeep } from './expiry.ts';
+export { EXPIRE_ABOVE, expireSnapshots, MAX_SNAPSHOTS, mustExpire, snapshotsToKeep } from './expiry.ts';
 export { digestTable, exportColumns, exportTable } from './export.ts';
 export type { AsOf } from './export.ts';
 export { ORPHAN_AGE_MS, sweepOrphans, sweepStaged } from './orphans.ts';
+export { sweepOps } from './sweep-ops.ts';
+export type { SweptOps } from './sweep-ops.ts';
 export { ensureSilverTable, tableName } from './silver-table.ts';

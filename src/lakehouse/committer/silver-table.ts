@@ -8,8 +8,8 @@ import { partitionField } from './data-file.ts';
 /** Partition field ids start at 1000 (Iceberg spec, "Partitioning"). */
 const FIRST_PARTITION_FIELD = 1000;
 
-/** Old metadata files are deleted by the catalog after each commit: BigLake refuses metadata over 1 MB, and they add up. */
-const PROPERTIES = {
+/** Properties of a new table. Old metadata files are deleted by the catalog after each commit: BigLake refuses metadata over 1 MB, and they add up. */
+export const TABLE_PROPERTIES = {
   'format-version': '2',
   'write.format.default': 'parquet',
   'write.metadata.delete-after-commit.enabled': 'true',
@@ -56,7 +56,7 @@ export async function ensureSilverTable(
         },
       ],
     },
-    properties: PROPERTIES,
+    properties: TABLE_PROPERTIES,
   });
   const table = new IcebergTable(catalog, store, namespace, name, metadata);
   checkSchema(contract, table);

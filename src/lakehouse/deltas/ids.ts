@@ -16,9 +16,13 @@ export function fingerprint(
   return sha256(JSON.stringify([listing, contractHash, rulesVersion]));
 }
 
-/** A batch is named by what it holds, so the same chunk is the same batch in every run. */
-export function batchId(table: string, chunkFingerprint: string): string {
-  return sha256(`${table}\n${chunkFingerprint}`);
+/**
+ * A batch is named by what it holds, so the same chunk is the same batch in every run.
+ *
+ * @param again names a run that processes anew what is done already. Default: what is done stays done
+ */
+export function batchId(table: string, chunkFingerprint: string, again = ''): string {
+  return sha256(again ? `${table}\n${chunkFingerprint}\n${again}` : `${table}\n${chunkFingerprint}`);
 }
 
 /** A group is named by its batches. */

@@ -19,6 +19,8 @@ export interface Chunk {
   /** Partitions as they were listed, objects included that validation refused: with these fingerprints they are done. */
   partitions: { partition: string; fingerprint: string }[];
   objects: ChunkObject[];
+  /** The run that processes anew what is done already. Default: what is done stays done. */
+  again?: string;
 }
 
 /** One Parquet file of a batch: rows of one bucket, one per key. */
@@ -27,6 +29,23 @@ export interface DeltaFile {
   bucket: number;
   rows: number;
   bytes: number;
+}
+
+/** What became of the records of a partition. */
+export interface PartitionOutcome {
+  partition: string;
+  fingerprint: string;
+  recordsIn: number;
+  quarantined: number;
+  reduced: number;
+  /** Rows of the deltas whose record came from this partition. */
+  rows: number;
+}
+
+/** What a failed job says of the partitions that it failed for; the others are well. */
+export interface FailureReport {
+  batchId: string;
+  failed: { partition: string; code: string }[];
 }
 
 /** What a batch publishes, last and create-only: the files that count. Files that no manifest names are orphans. */
@@ -41,11 +60,12 @@ export interface Manifest {
   files: DeltaFile[];
   recordsIn: number;
   quarantined: number;
-  /** Records that another record of the batch replaced: `recordsIn - quarantined - rows`. */
+  /** Records that another record of the batch replaced, counted where it happened. */
   reduced: number;
   rows: number;
   quarantine: { reasonCode: string; count: number }[];
-  byPartition: { partition: string; fingerprint: string; recordsIn: number; quarantined: number }[];
+  /** For each, `recordsIn = quarantined + reduced + rows`: a job that cannot say so publishes nothing. */
+  byPartition: PartitionOutcome[];
 }
 
 /** How a batch ended; stored beside the manifest, create-only, and outlives snapshots. */

@@ -23,9 +23,16 @@ export interface CatalogAnswer {
 /** What a new table is made of. */
 export interface NewTable {
   name: string;
+  /** Folder of its files. Default: the catalog chooses, below the warehouse. */
+  location?: string;
   schema: TableSchema;
   'partition-spec': PartitionSpec;
   properties: Record<string, string>;
+}
+
+interface TablePage {
+  identifiers?: { name: string }[];
+  'next-page-token'?: string | null;
 }
 
 /**
@@ -80,6 +87,36 @@ export class RestCatalog {
     const raced = await this.loadTable(namespace, table.name);
     if (!raced) throw cupelError('CUP_CATALOG_UNAVAILABLE', { request: `load ${namespace}.${table.name}` });
     return raced;
+  }
+
+  /**
+   * Names of the namespace's tables, in the catalog's order; none where there is no such namespace.
+   *
+   * @param pageSize names asked for at once; a catalog that knows no pages answers all
+   */
+  async listTables(namespace: string, pageSize = 500): Promise<string[]> {
+    const names: string[] = [];
+    const path = `${await this.#namespacePath(namespace)}/tables`;
+    for (let token: string | undefined = ''; token !== undefined;) {
+      const answer = await this.request('GET', `${path}?pageSize=${pageSize}&pageToken=${encodeURIComponent(token)}`);
+      if (answer.status === 404) return names;
+      const page = expectOk(answer, `list ${namespace}`) as TablePage;
+      names.push(...(page.identifiers ?? []).map(({ name }) => name));
+      token = page['next-page-token'] || undefined;
+    }
+    return names;
+  }
+
+  /**
+   * Takes a table out of the catalog; its files stay (`purgeRequested=false`).
+   *
+   * @returns false where there is no such table
+   */
+  async dropTable(namespace: string, name: string): Promise<boolean> {
+    const answer = await this.request('DELETE', `${await this.#tablePath(namespace, name)}?purgeRequested=false`);
+    if (answer.status === 404) return false;
+    expectOk(answer, `drop ${namespace}.${name}`);
+    return true;
   }
 
   /** Sends a commit once. Any status but 200 leaves it unknown whether it took effect. */

@@ -168,6 +168,17 @@ export class IcebergTable {
     return files;
   }
 
+  /** Tables of the same namespace, as they are now, whose names begin so. */
+  async siblings(prefix: string): Promise<IcebergTable[]> {
+    const names = await this.#catalog.listTables(this.namespace);
+    const found: IcebergTable[] = [];
+    for (const name of names.filter((known) => known.startsWith(prefix))) {
+      const table = await IcebergTable.load(this.#catalog, this.#store, this.namespace, name);
+      if (table) found.push(table);
+    }
+    return found;
+  }
+
   /** Finds out whether a commit took effect: any answer but 200 leaves it to the refs. */
   async #settle(status: number, snapshot: Snapshot): Promise<void> {
     const id = snapshot['snapshot-id'];

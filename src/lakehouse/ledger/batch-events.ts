@@ -27,8 +27,10 @@ export async function batchEvents(
     groupBytesWritten: done.groupBytesWritten,
   };
   const batch = ledgerEvent('batch', source, batchId, done.outcome, done.fingerprint, detail, at);
+  // What the fingerprint was made of, so that a later plan can say why it differs.
+  const madeBy = { batchId, contractHash: manifest.contractHash, rulesVersion: manifest.rulesVersion };
   const partitions = manifest.byPartition.map(({ partition, fingerprint, ...counts }) =>
-    ledgerEvent('partition', source, partition, 'done', fingerprint, { batchId, ...counts }, at),
+    ledgerEvent('partition', source, partition, 'done', fingerprint, { ...madeBy, ...counts }, at, batchId),
   );
   return [batch, ...partitions];
 }

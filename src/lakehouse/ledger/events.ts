@@ -1,7 +1,18 @@
 import { createHash } from 'node:crypto';
 
 /** What the ledger tells about. */
-export type EventKind = 'arrival' | 'gap' | 'missing' | 'partition' | 'batch' | 'materialization';
+export type EventKind =
+  | 'arrival'
+  | 'gap'
+  | 'missing'
+  | 'partition'
+  | 'batch'
+  | 'materialization'
+  | 'assertion'
+  | 'freshness'
+  | 'health'
+  | 'reconciliation'
+  | 'upkeep';
 
 /** One row of `ops.events`. */
 export interface LedgerEvent {
@@ -19,7 +30,11 @@ export interface LedgerEvent {
   detail: string;
 }
 
-/** Makes an event; its id comes from kind, source, subject, state and fingerprint, never from a clock. */
+/**
+ * Makes an event; its id comes from kind, source, subject, state, fingerprint and cause, never from a clock.
+ *
+ * @param cause what made it so, where the same state may come twice: a batch, a run. Default: it comes once
+ */
 export function ledgerEvent(
   kind: EventKind,
   source: string,
@@ -28,9 +43,10 @@ export function ledgerEvent(
   fingerprint = '',
   detail: object = {},
   now = new Date(),
+  cause?: string,
 ): LedgerEvent {
   const event_id = createHash('sha256')
-    .update(JSON.stringify([kind, source, subject, state, fingerprint]))
+    .update(JSON.stringify([kind, source, subject, state, fingerprint, ...(cause === undefined ? [] : [cause])]))
     .digest('hex');
   return {
     event_id,

@@ -1,55 +1,142 @@
-import { createHash } from 'node:crypto';
 import type { CompiledContract } from '../../contracts/index.ts';
-import { cutChunks, listBronze, missingRuns, partitionsOf } from '../bronze/index.ts';
+import { listBronze, missingRuns, partitionsOf } from '../bronze/index.ts';
 import type { HourRange, MissingRun, Partition } from '../bronze/index.ts';
-import type { ChunkObject } from '../deltas/index.ts';
+import type { Ledger } from '../ledger/index.ts';
 import type { ObjectStore } from '../object-store.ts';
+import { emptySlots, gapsByPartition, partitionStates } from './partition-states.ts';
+import type { PartitionState, PlannedPartition } from './partition-states.ts';
+import type { ChunkReference, PlanIndex, PlanLine, PlanTotals, StateTotal } from './plan-store.ts';
+import { cutChunks, selectPartitions } from './selection.ts';
+import type { Order, Reprocess } from './selection.ts';
 
-/** Bytes of Bronze in one job: minutes of work for one small worker. */
-export const CHUNK_BYTES = 256 << 20;
+/** What a plan is made for. */
+export interface PlanRequest {
+  range: HourRange;
+  reprocess: Reprocess;
+  order: Order;
+  /** Bytes of Bronze in one job, compressed as they lie there. */
+  chunkBytes: number;
+}
 
-/** What there is to do in a range, from the listing of Bronze; stored as `plans/<sha256>.json`. */
+/** A plan: its text, one line per partition, and its index. */
 export interface Plan {
-  source: string;
-  contractHash: string;
-  objects: number;
-  partitions: number;
-  /** Partitions that are committed with their current fingerprint. */
-  donePartitions: number;
-  chunks: ChunkObject[][];
+  text: string;
+  index: PlanIndex;
+  lines: PlanLine[];
   missing: MissingRun[];
 }
 
-/**
- * Plans a range: which partitions are not done with their current fingerprint, cut into chunks.
- *
- * @param done fingerprint that each partition was last committed with
- */
-export async function planRange(
-  store: ObjectStore,
-  bronzeBucket: string,
-  contract: CompiledContract,
-  range: HourRange,
-  done: ReadonlyMap<string, string>,
-): Promise<Plan> {
-  const objects = await listBronze(store, bronzeBucket, contract, range);
-  const partitions = partitionsOf(contract, objects);
-  const open = partitions.filter((partition: Partition) => done.get(partition.partition) !== partition.fingerprint);
+const STATES: PartitionState[] = ['missing', 'failed', 'gap', 'stale', 'done'];
+
+const nothing = (): StateTotal => ({ partitions: 0, objects: 0, bytes: 0 });
+
+function add(total: StateTotal, of: PlannedPartition): void {
+  total.partitions += 1;
+  total.objects += of.objects;
+  total.bytes += of.bytes;
+}
+
+function totalsOf(lines: PlanLine[], missing: MissingRun[], chunks: number): PlanTotals {
+  const byState = Object.fromEntries(STATES.map((state) => [state, nothing()])) as PlanTotals['byState'];
+  const toProcess = nothing();
+  for (const line of lines) {
+    add(byState[line.state], line);
+    if (line.chunk !== null) add(toProcess, line);
+  }
+  return { byState, missingSlots: missing.reduce((sum, run) => sum + run.slots, 0), toProcess, chunks };
+}
+
+/** Writes the lines, those of a chunk together, and remembers where each chunk is. */
+function layOut(chunks: PlanLine[][], rest: PlanLine[]): { text: string; references: ChunkReference[] } {
+  const parts: string[] = [];
+  const references: ChunkReference[] = [];
+  let at = 0;
+  const write = (lines: PlanLine[]): void => {
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+    parts.push(text);
+    at += Buffer.byteLength(text);
+  };
+  for (const [chunk, lines] of chunks.entries()) {
+    const start = at;
+    write(lines);
+    const bytes = lines.reduce((sum, line) => sum + line.bytes, 0);
+    references.push({ chunk, first: lines[0]?.partition ?? '', partitions: lines.length, bytes, start, end: at });
+  }
+  write(rest);
+  return { text: parts.join(''), references };
+}
+
+/** The parts of the ledger that a plan reads, once. */
+async function readLedger(ledger: Pick<Ledger, 'latest'>, source: string) {
+  const states = await ledger.latest(source, ['partition', 'gap', 'arrival']);
+  const of = (kind: string) => states.filter((state) => state.kind === kind);
   return {
-    source: contract.source,
-    contractHash: contract.hash,
-    objects: objects.length,
-    partitions: partitions.length,
-    donePartitions: partitions.length - open.length,
-    chunks: cutChunks(open, CHUNK_BYTES).map((chunk) => chunk.flatMap((partition) => partition.objects)),
-    missing: missingRuns(contract, partitions),
+    known: new Map(of('partition').map((state) => [state.subject, state])),
+    gaps: gapsByPartition(of('gap')),
+    verified: new Set(
+      of('arrival')
+        .filter(({ state }) => state === 'verified')
+        .map(({ subject }) => subject),
+    ),
   };
 }
 
-/** Stores a plan under the hash of its content. Returns its URI. */
-export async function storePlan(store: ObjectStore, opsBucket: string, plan: Plan): Promise<string> {
-  const text = JSON.stringify(plan);
-  const uri = `gs://${opsBucket}/plans/${createHash('sha256').update(text).digest('hex')}.json`;
-  await store.create(uri, text, 'application/json');
-  return uri;
+/**
+ * Plans a range: every partition with its state and why, and what is to be processed, cut into chunks. Changes nothing.
+ *
+ * Reads Bronze's listing once per feed and the ledger once.
+ */
+export async function makePlan(
+  { store, ledger }: { store: ObjectStore; ledger: Pick<Ledger, 'latest'> },
+  bronzeBucket: string,
+  contract: CompiledContract,
+  request: PlanRequest,
+): Promise<Plan> {
+  const { known, gaps, verified } = await readLedger(ledger, contract.source);
+  const partitions = partitionsOf(contract, await listBronze(store, bronzeBucket, contract, request.range));
+  const states = partitionStates(contract, partitions, known, gaps);
+  const stateOf = new Map(states.map((state) => [state.partition, state]));
+  const chunks = cutChunks(
+    selectPartitions(states, partitions, request.reprocess, request.order),
+    request.chunkBytes,
+  ).map((chunk, number) =>
+    chunk.map((partition) => toLine(stateOf.get(partition.partition), partition, number, verified)),
+  );
+  const chosen = new Set(chunks.flat().map(({ partition }) => partition));
+  const missing = missingRuns(contract, partitions);
+  const rest = [...states.filter(({ partition }) => !chosen.has(partition)), ...emptySlots(missing, gaps)].map(
+    (state) => ({
+      ...state,
+      chunk: null,
+      members: [],
+    }),
+  );
+  const { text, references } = layOut(chunks, rest);
+  const lines = [...chunks.flat(), ...rest];
+  const index: PlanIndex = {
+    version: 1,
+    source: contract.source,
+    contractHash: contract.hash,
+    from: request.range.from.toISOString(),
+    to: request.range.to.toISOString(),
+    totals: totalsOf(lines, missing, chunks.length),
+    chunks: references,
+  };
+  return { text, index, lines, missing };
+}
+
+function toLine(
+  state: PlannedPartition | undefined,
+  partition: Partition,
+  chunk: number,
+  verified: ReadonlySet<string>,
+): PlanLine {
+  if (!state) throw new Error(`no state of ${partition.partition}`);
+  const members = partition.objects.map(({ name, generation, bytes }) => ({
+    name,
+    generation,
+    bytes,
+    verified: verified.has(`${name}#${generation}`),
+  }));
+  return { ...state, chunk, members };
 }

@@ -2,10 +2,7 @@ import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { verifyObject } from '../../ingest/verify-object.ts';
-import { partitionsOf } from '../bronze/index.ts';
-import { tableName } from '../committer/silver-table.ts';
-import { batchId, fingerprint } from '../deltas/index.ts';
-import type { Chunk, ChunkObject } from '../deltas/index.ts';
+import type { ChunkObject } from '../deltas/index.ts';
 import { arrivalEvent } from '../ledger/index.ts';
 import type { LedgerEvent } from '../ledger/index.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -84,28 +81,4 @@ export async function validateObjects(
   };
   await Promise.all(objects.map((object) => limit(() => check(object))));
   return { accepted: objects.filter((object) => !refused.has(object)), refused: refused.size, arrivals };
-}
-
-/**
- * The chunk of validated objects: its batch id comes from what it holds.
- *
- * @param planned all objects of its partitions, those that were refused too
- */
-export function toChunk(contract: CompiledContract, accepted: ChunkObject[], planned: ChunkObject[] = accepted): Chunk {
-  const table = tableName(contract);
-  const chunkFingerprint = fingerprint(accepted, contract.hash, contract.rulesVersion);
-  const partitions = partitionsOf(contract, planned).map((of) => ({
-    partition: of.partition,
-    fingerprint: of.fingerprint,
-  }));
-  return {
-    batchId: batchId(table, chunkFingerprint),
-    source: contract.source,
-    table,
-    contractHash: contract.hash,
-    rulesVersion: contract.rulesVersion,
-    fingerprint: chunkFingerprint,
-    partitions,
-    objects: accepted,
-  };
 }

@@ -6,7 +6,19 @@ import type { EventKind } from '../../lakehouse/ledger/index.ts';
 import { answer } from '../output.ts';
 import { withResources } from '../session.ts';
 
-const KINDS: EventKind[] = ['arrival', 'gap', 'missing', 'partition', 'batch', 'materialization'];
+const KINDS: EventKind[] = [
+  'arrival',
+  'gap',
+  'missing',
+  'partition',
+  'batch',
+  'materialization',
+  'assertion',
+  'freshness',
+  'health',
+  'reconciliation',
+  'upkeep',
+];
 
 const EXAMPLES = `
 Examples:

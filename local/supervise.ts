@@ -1,0 +1,125 @@
+import { appendFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { spawnServer } from './process.ts';
+import type { ServerCommand, ServerProcess } from './process.ts';
+
+/** A server that is started again when it dies. */
+export interface SupervisedServer {
+  /** Process id of the one that runs now. */
+  pid(): number;
+  /** How often it was started again. */
+  restarts(): number;
+  /** Ends it for good. */
+  stop(): Promise<void>;
+}
+
+/** What to start, and what to do when it was started again. */
+export interface SupervisedCommand extends Omit<ServerCommand, 'signal'> {
+  /** Called when it is ready again: for what it kept in memory only. Where it fails, the server is started once more. */
+  onRestart?: () => Promise<void>;
+}
+
+/** Milliseconds before a server that died is started again: twice as long each time it dies within the longest. */
+const BACK_OFF = { first: 200, longest: 5_000 };
+
+/** Servers that this process supervises, by name. */
+const supervised = new Map<string, SupervisedServer>();
+
+const listeners = new Set<() => void>();
+
+/** The servers that are supervised now, by name. */
+export function supervisedServers(): Record<string, { pid: number; restarts: number }> {
+  return Object.fromEntries(
+    [...supervised].map(([name, server]) => [name, { pid: server.pid(), restarts: server.restarts() }]),
+  );
+}
+
+/** Calls the listener whenever a server was started or started again. */
+export function onSupervision(listener: () => void): void {
+  listeners.add(listener);
+}
+
+function told(): void {
+  for (const listener of listeners) listener();
+}
+
+/** One server, whichever process of it runs now. */
+class Supervisor implements SupervisedServer {
+  readonly #command: SupervisedCommand;
+  readonly #stopped = new AbortController();
+  readonly #watching: Promise<void>;
+  #server: ServerProcess;
+  #restarts = 0;
+
+  constructor(command: SupervisedCommand, server: ServerProcess) {
+    this.#command = command;
+    this.#server = server;
+    this.#watching = this.#watch();
+  }
+
+  pid(): number {
+    return this.#server.pid;
+  }
+
+  restarts(): number {
+    return this.#restarts;
+  }
+
+  async stop(): Promise<void> {
+    if (supervised.get(this.#command.name) === this) supervised.delete(this.#command.name);
+    this.#stopped.abort();
+    await this.#server.stop();
+    await this.#watching;
+  }
+
+  #say(text: string): void {
+    appendFileSync(this.#command.logFile, `supervisor: ${new Date().toISOString()} ${this.#command.name} ${text}\n`);
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stopped;
+    let wait = BACK_OFF.first;
+    for (let began = Date.now(); ; began = Date.now()) {
+      const how = await this.#server.ended;
+      if (signal.aborted) return;
+      if (Date.now() - began > BACK_OFF.longest) wait = BACK_OFF.first;
+      this.#say(`ended with ${how}; it is started again in ${wait} ms`);
+      do {
+        await delay(wait, undefined, { signal }).catch(() => undefined);
+        wait = Math.min(BACK_OFF.longest, wait * 2);
+        if (signal.aborted) return;
+      } while (!(await this.#again(signal)));
+    }
+  }
+
+  /** Starts it once more; false where that failed. */
+  async #again(signal: AbortSignal): Promise<boolean> {
+    let server: ServerProcess | undefined;
+    try {
+      server = await spawnServer({ ...this.#command, signal });
+      await this.#command.onRestart?.();
+    } catch (error) {
+      await server?.stop();
+      if (!signal.aborted) this.#say(`could not be started again: ${(error as Error).message}`);
+      return false;
+    }
+    if (signal.aborted) await server.stop();
+    this.#server = server;
+    this.#restarts += 1;
+    this.#say(`runs again, process ${server.pid}`);
+    told();
+    return true;
+  }
+}
+
+/**
+ * Starts a server, waits until it is ready, and starts it again, on the same ports and state, whenever it dies.
+ *
+ * @throws Error when it does not become ready the first time
+ */
+export async function superviseServer(command: SupervisedCommand): Promise<SupervisedServer> {
+  const server = new Supervisor(command, await spawnServer(command));
+  supervised.set(command.name, server);
+  told();
+  return server;
+}

@@ -1,0 +1,87 @@
+import { heartbeat } from '@temporalio/activity';
+import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { recordPublisher } from '../ingest/record-publisher.ts';
+import { sweepOps, tableName } from '../lakehouse/committer/index.ts';
+import type { SweptOps } from '../lakehouse/committer/index.ts';
+import { readContract } from '../lakehouse/contract-store.ts';
+import { ledgerEvent } from '../lakehouse/ledger/index.ts';
+import { reconcileBronze } from '../lakehouse/upkeep/index.ts';
+import type { Reconciliation } from '../lakehouse/upkeep/index.ts';
+import type { committer } from '../workflows/committer.ts';
+import { committerId, TASK_QUEUE } from '../workflows/ids.ts';
+import { withHeartbeat } from './heartbeats.ts';
+import type { Upkeep } from './silver.ts';
+import type { ActivityResources } from './resources.ts';
+
+const DAY = 24 * 3_600_000;
+
+/** Activities of upkeep: what is done around a table without writing to it. */
+export function upkeepActivities(resources: ActivityResources) {
+  const { environment, store, deltas, ledger, temporal, now } = resources;
+  const { buckets } = environment;
+  return {
+    /**
+     * Asks the committer of a table, its only writer, for the whole upkeep, and waits for the numbers. Starts the committer
+     * where there is none.
+     *
+     * @param run names the asking run, so that asking again is joined
+     */
+    async requestMaintenance(input: { table: string; contractUri: string; run: string }): Promise<Upkeep> {
+      const startWorkflowOperation = new WithStartWorkflowOperation<typeof committer>('committer', {
+        workflowId: committerId(input.table),
+        taskQueue: TASK_QUEUE,
+        args: [{ table: input.table }],
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      });
+      const ask = () =>
+        temporal.workflow.executeUpdateWithStart<typeof committer, Upkeep, [{ contractUri: string }]>('maintainNow', {
+          args: [{ contractUri: input.contractUri }],
+          updateId: `maintain-${input.run}`,
+          startWorkflowOperation,
+        });
+      try {
+        return await withHeartbeat(ask);
+      } catch (error) {
+        // What upkeep itself failed with, with its code.
+        if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) throw error.cause;
+        throw error;
+      }
+    },
+
+    /** Deletes old plans, spent chunks and delta files that lost. */
+    async sweepOps({ contractUri }: { contractUri: string }): Promise<SweptOps> {
+      const contract = await readContract(store, contractUri);
+      const days = contract.maintenance?.orphanAgeDays;
+      const sweep = { store, deltas, opsBucket: buckets.ops, nowMs: now(), progress: () => heartbeat() };
+      return withHeartbeat(() => sweepOps(sweep, tableName(contract), days ? days * DAY : undefined));
+    },
+
+    /** Enters the numbers of upkeep. */
+    async recordUpkeep(done: { source: string; table: string; run: string; numbers: object }): Promise<void> {
+      const { source, table, run, numbers } = done;
+      await ledger.append([ledgerEvent('upkeep', source, table, 'done', '', numbers, new Date(now()), run)]);
+    },
+
+    /** Compares Bronze with ledger and outbox over a range, and mends them. */
+    async reconcileBronze(input: {
+      contractUri: string;
+      from: string;
+      to: string;
+      run: string;
+    }): Promise<Reconciliation> {
+      const contract = await readContract(store, input.contractUri);
+      const working = {
+        store,
+        ledger,
+        bronzeBucket: buckets.bronze,
+        opsBucket: buckets.ops,
+        quarantineBucket: buckets.quarantine,
+        publisher: recordPublisher(await resources.pubsub(), environment.recordsTopic),
+        progress: (objects: number) => heartbeat({ objects }),
+      };
+      const range = { from: new Date(input.from), to: new Date(input.to) };
+      return withHeartbeat(() => reconcileBronze(working, contract, range, input.run));
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import { unpackObject } from '../../contracts/index.ts';
+import type { CompiledContract, Feed } from '../../contracts/index.ts';
+import { CupelError } from '../../errors.ts';
+import { missingRuns, partitionsOf } from '../bronze/index.ts';
+import type { HourRange, MissingRun } from '../bronze/index.ts';
+import type { ChunkObject } from '../deltas/index.ts';
+import { ledgerEvent } from '../ledger/index.ts';
+import type { LedgerEvent, LedgerState } from '../ledger/index.ts';
+import type { ObjectStore } from '../object-store.ts';
+
+/** What there is to know of the holes in a range. */
+export interface Holes {
+  /** Runs of slots without an object, as Bronze lists it now. */
+  missing: MissingRun[];
+  /** Gaps that are still true, `<feed>/<nominal time>`. */
+  gaps: string[];
+  /** Of these, gaps whose time another answer reaches over. */
+  coveredGaps: number;
+  /** Events for the ledger: missing runs as they are now, and `found` for what is true no more. */
+  events: LedgerEvent[];
+}
+
+/** Where objects are read. */
+export interface HoleResources {
+  store: ObjectStore;
+  bronzeBucket: string;
+  /** Called after each object, to show that work goes on. */
+  progress(objects: number): void;
+}
+
+const widthOf = (feed: Feed | undefined): number => (feed?.intervalSeconds ?? 0) * 1000;
+
+/** Whether a missing run of the ledger lies so far inside the range that the listing would show it. */
+function isJudged(contract: CompiledContract, { from, to }: HourRange, { detail }: LedgerState): boolean {
+  const run = detail as Partial<MissingRun>;
+  const width = widthOf(contract.feeds.find(({ name }) => name === run.feed));
+  if (!run.from || !run.to || !width) return false;
+  return Date.parse(run.from) - width >= from.getTime() && Date.parse(run.to) + width <= to.getTime();
+}
+
+/** Reads the carrier order of an object once, in milliseconds; undefined where it cannot be read. */
+function carrierReader(
+  { store, bronzeBucket, progress }: HoleResources,
+  contract: CompiledContract,
+): (name: string) => Promise<number | undefined> {
+  const read = new Map<string, number | undefined>();
+  return async (name) => {
+    if (read.has(name)) return read.get(name);
+    const bytes = await store.read(`gs://${bronzeBucket}/${name}`);
+    let order: number | undefined;
+    try {
+      order = Number(unpackObject(contract, bytes, name).carrierOrder / 1000n);
+    } catch (error) {
+      if (!(error instanceof CupelError)) throw error;
+    }
+    read.set(name, order);
+    progress(read.size);
+    return order;
+  };
+}
+
+/** What is told of one gap: `<feed>/<nominal time>`. */
+function parseGap(contract: CompiledContract, { subject }: LedgerState): { feed: Feed; nominal: number } | undefined {
+  const cut = subject.lastIndexOf('/');
+  const feed = contract.feeds.find(({ name }) => name === subject.slice(0, cut));
+  const nominal = Date.parse(subject.slice(cut + 1));
+  return feed && !Number.isNaN(nominal) ? { feed, nominal } : undefined;
+}
+
+type Judgement = 'open' | 'covered' | 'found';
+
+/**
+ * A gap is true no more when its hour holds an answer that is not too late for it. Until then it stays, also where an answer
+ * of a wider feed reaches over its time: the rows are there then, and the feed's own sighting of them is not.
+ */
+async function judgeGap(
+  contract: CompiledContract,
+  objects: ChunkObject[],
+  carrierOf: (name: string) => Promise<number | undefined>,
+  { feed, nominal }: { feed: Feed; nominal: number },
+): Promise<Judgement> {
+  const width = widthOf(feed);
+  const partition = `${feed.name}/${new Date(nominal).toISOString().slice(0, 13)}`;
+  for (const object of objects.filter((candidate) => candidate.partition === partition)) {
+    const carried = await carrierOf(object.name);
+    if (carried === undefined) continue;
+    if (carried > nominal - width && carried - nominal <= feed.coverageSeconds * 1000 - width) return 'found';
+  }
+  for (const wide of contract.feeds) {
+    // Folders are named by the hour, so an answer may be a whole hour younger than its folder's beginning.
+    const reach = wide.coverageSeconds * 1000 - width;
+    const near = objects.filter(({ partition: of }) => {
+      const [name, hour] = of.split('/');
+      const at = Date.parse(`${hour ?? ''}:00:00Z`);
+      return name === wide.name && at > nominal - wide.coverageSeconds * 1000 && at <= nominal + reach;
+    });
+    for (const { name } of near) {
+      const carried = await carrierOf(name);
+      if (carried !== undefined && carried >= nominal && carried - nominal <= reach) return 'covered';
+    }
+  }
+  return 'open';
+}
+
+/**
+ * Compares the holes that the ledger tells of with Bronze as it is now.
+ *
+ * @param known newest `missing` and `gap` states of the source
+ * @param run names this reconciliation, so that a hole may be found, lost and found again
+ */
+export async function judgeHoles(
+  resources: HoleResources,
+  contract: CompiledContract,
+  range: HourRange,
+  objects: ChunkObject[],
+  known: LedgerState[],
+  run: string,
+): Promise<Holes> {
+  const found = (kind: 'missing' | 'gap', subject: string): LedgerEvent =>
+    ledgerEvent(kind, contract.source, subject, 'found', '', {}, new Date(), run);
+  const missing = missingRuns(contract, partitionsOf(contract, objects));
+  const current = missing.map((of) =>
+    ledgerEvent('missing', contract.source, `${of.feed}/${of.from}`, 'missing', '', of),
+  );
+  const subjects = new Set(current.map(({ subject }) => subject));
+  const past = known.filter(({ kind, state }) => kind === 'missing' && state === 'missing');
+  const events = [
+    ...current,
+    ...past
+      .filter((state) => isJudged(contract, range, state) && !subjects.has(state.subject))
+      .map(({ subject }) => found('missing', subject)),
+  ];
+  const gaps: string[] = [];
+  let coveredGaps = 0;
+  const carrierOf = carrierReader(resources, contract);
+  for (const state of known.filter((of) => of.kind === 'gap' && of.state === 'gap')) {
+    const gap = parseGap(contract, state);
+    if (!gap || gap.nominal < range.from.getTime() || gap.nominal >= range.to.getTime()) continue;
+    const judged = await judgeGap(contract, objects, carrierOf, gap);
+    if (judged === 'found') events.push(found('gap', state.subject));
+    else gaps.push(state.subject);
+    if (judged === 'covered') coveredGaps += 1;
+  }
+  return { missing, gaps, coveredGaps, events };
+}

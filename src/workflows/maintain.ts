@@ -1,0 +1,45 @@
+import { setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import type { SweptOps } from '../lakehouse/committer/sweep-ops.ts';
+import type { Upkeep } from '../activities/silver.ts';
+import { short, upkeep } from './activities.ts';
+import { announcing } from './announce.ts';
+import { tagUpkeep } from './visibility.ts';
+
+/** Which source is kept in order. */
+export interface MaintainInput {
+  source: string;
+}
+
+/** What upkeep did. */
+export interface MaintainResult extends Upkeep {
+  table: string;
+  /** What was deleted in the ops bucket. */
+  ops: SweptOps;
+}
+
+/**
+ * Workflow `maintain/<source>/<date>`: compaction, expiry and orphan sweep by the contract's policy, done by the table's
+ * committer, and the sweep of what runs leave in the ops bucket.
+ */
+export async function maintain({ source }: MaintainInput): Promise<MaintainResult> {
+  tagUpkeep({ kind: 'maintain', source }, `Upkeep of **${source}**: waits for the committer`);
+  const { runId: run } = workflowInfo();
+  return announcing(`maintain/${source}`, source, async () => {
+    const { table, uri: contractUri } = await short.resolveContract({ source });
+    const done = await upkeep.requestMaintenance({ table, contractUri, run });
+    const result: MaintainResult = { table, ...done, ops: await upkeep.sweepOps({ contractUri }) };
+    await short.recordUpkeep({ source, table, run, numbers: result });
+    setCurrentDetails(maintainDetails(result));
+    return result;
+  });
+}
+
+function maintainDetails({ table, compactedFiles, expiredSnapshots, orphans, ops }: MaintainResult): string {
+  return [
+    `**${table}** is in order`,
+    '',
+    '| files compacted | snapshots expired | orphans deleted | plans | chunks | losing deltas |',
+    '| --- | --- | --- | --- | --- | --- |',
+    `| ${compactedFiles} | ${expiredSnapshots} | ${orphans} | ${ops.plans} | ${ops.chunks} | ${ops.deltas} |`,
+  ].join('\n');
+}

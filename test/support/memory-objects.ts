@@ -1,0 +1,52 @@
+import type { ObjectStore, StoredObject } from '../../src/lakehouse/object-store.ts';
+
+/** Objects in memory, each with an age: what sweeps and listings look at. */
+export class MemoryObjects {
+  readonly objects = new Map<string, { bytes: Buffer; updated: number }>();
+  /** Time that new objects get, milliseconds since 1970. */
+  now = Date.UTC(2025, 0, 1);
+
+  /** The same as the store that the code under test gets. */
+  get store(): ObjectStore {
+    return this as unknown as ObjectStore;
+  }
+
+  /** Names of all objects, sorted. */
+  get uris(): string[] {
+    return [...this.objects.keys()].sort();
+  }
+
+  create(uri: string, bytes: Uint8Array | string): Promise<{ outcome: 'created' | 'exists' }> {
+    if (this.objects.has(uri)) return Promise.resolve({ outcome: 'exists' });
+    this.objects.set(uri, { bytes: Buffer.from(bytes as Uint8Array), updated: this.now });
+    return Promise.resolve({ outcome: 'created' });
+  }
+
+  read(uri: string): Promise<Buffer> {
+    const found = this.objects.get(uri);
+    return found ? Promise.resolve(found.bytes) : Promise.reject(new Error(`no ${uri}`));
+  }
+
+  async readRange(uri: string, start: number, end: number): Promise<Buffer> {
+    return (await this.read(uri)).subarray(start, end);
+  }
+
+  readIfExists(uri: string): Promise<Buffer | undefined> {
+    return Promise.resolve(this.objects.get(uri)?.bytes);
+  }
+
+  delete(uri: string): Promise<void> {
+    this.objects.delete(uri);
+    return Promise.resolve();
+  }
+
+  async *list(prefix: string, range: { from?: string; to?: string } = {}): AsyncGenerator<StoredObject> {
+    for (const uri of this.uris.filter((candidate) => candidate.startsWith(prefix))) {
+      const [, bucket = '', name = ''] = /^gs:\/\/([^/]+)\/(.*)$/.exec(uri) ?? [];
+      if ((range.from && name < range.from) || (range.to && name >= range.to)) continue;
+      const { bytes, updated } = this.objects.get(uri) ?? { bytes: Buffer.alloc(0), updated: 0 };
+      const shown = { uri, bucket, name, generation: '1', bytes: bytes.length, crc32c: '' };
+      yield await Promise.resolve({ ...shown, updated: new Date(updated).toISOString() });
+    }
+  }
+}
