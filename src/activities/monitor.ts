@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { listSources, loadContract, loadFreshness } from '../lakehouse/contract-store.ts';
 import { findStale } from '../lakehouse/upkeep/index.ts';
 import type { Finding } from '../lakehouse/upkeep/index.ts';
+import { isOwned } from '../schedules/owned.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** A schedule that is later than this does not run: a server starts an action within seconds. */
@@ -11,10 +12,10 @@ const LATE_MS = 10 * 60_000;
 export type MonitorResources = Pick<ActivityResources, 'environment' | 'store' | 'ledger' | 'temporal'>;
 
 /** Schedules of Cupel that are paused or overdue. */
-export async function findStoppedSchedules(temporal: Client, now: number): Promise<Finding[]> {
+export async function findStoppedSchedules(temporal: Client, environment: string, now: number): Promise<Finding[]> {
   const findings: Finding[] = [];
   for await (const { scheduleId, memo } of temporal.schedule.list()) {
-    if (memo?.app !== 'cupel') continue;
+    if (!isOwned(memo, environment)) continue;
     // The list is a search index and may lag behind; the schedule itself knows.
     const { state, info } = await temporal.schedule.getHandle(scheduleId).describe();
     const base = { subject: `freshness/schedule/${scheduleId}`, source: '' };
@@ -38,7 +39,7 @@ export async function findStoppedSchedules(temporal: Client, now: number): Promi
 
 /** Everything that should move, and whether it does. Reads only, and needs no worker. */
 export async function lookAround(resources: MonitorResources, now: number): Promise<Finding[]> {
-  const { contractsDirectory, buckets } = resources.environment;
+  const { name, contractsDirectory, buckets } = resources.environment;
   const sources = await Promise.all(
     (await listSources(contractsDirectory)).map(async (name) => {
       const contract = await loadContract(contractsDirectory, name);
@@ -47,7 +48,7 @@ export async function lookAround(resources: MonitorResources, now: number): Prom
   );
   const { store, ledger, temporal } = resources;
   const stale = await findStale({ store, ledger, bronzeBucket: buckets.bronze }, sources, now);
-  return [...stale, ...(await findStoppedSchedules(temporal, now))];
+  return [...stale, ...(await findStoppedSchedules(temporal, name, now))];
 }
 
 /** Activities of the monitor. */

@@ -2,6 +2,8 @@ import { cupelError } from '../errors.ts';
 
 /** Where everything is. Read from the environment once, at the start of a process. */
 export interface CupelEnvironment {
+  /** What this installation of Cupel is called among others of one Temporal namespace. `CUPEL_ENVIRONMENT`, default the project. */
+  name: string;
   /** Google Cloud project. `CUPEL_PROJECT`, else `GOOGLE_CLOUD_PROJECT`; required. */
   project: string;
   /** Region of Dataflow and Dataform. `CUPEL_REGION`, default us-central1. */
@@ -58,6 +60,8 @@ export interface CupelEnvironment {
   pricesFile: string;
   /** Dataflow jobs that may run at once in project and region. `CUPEL_DATAFLOW_JOB_QUOTA`, default 25, as Google grants. */
   dataflowJobQuota: number;
+  /** When things run. `CUPEL_SCHEDULES_FILE`, default schedules.yaml. */
+  schedulesFile: string;
   /** Folder with the contracts. `CUPEL_CONTRACTS_DIR`, default sources. */
   contractsDirectory: string;
 }
@@ -112,6 +116,7 @@ export function readEnvironment(env: Variables = process.env): CupelEnvironment 
     quarantine: env.CUPEL_QUARANTINE_BUCKET || `${project}-quarantine`,
   };
   return {
+    name: env.CUPEL_ENVIRONMENT || project,
     project,
     region,
     buckets,
@@ -131,6 +136,7 @@ export function readEnvironment(env: Variables = process.env): CupelEnvironment 
     pollIntervalMs: positiveInteger(env, 'CUPEL_POLL_INTERVAL_MS', 10_000),
     pricesFile: env.CUPEL_PRICES_FILE || 'prices.yaml',
     dataflowJobQuota: positiveInteger(env, 'CUPEL_DATAFLOW_JOB_QUOTA', 25),
+    schedulesFile: env.CUPEL_SCHEDULES_FILE || 'schedules.yaml',
     contractsDirectory: env.CUPEL_CONTRACTS_DIR || 'sources',
   };
 }

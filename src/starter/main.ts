@@ -7,6 +7,7 @@ import { localCommand } from './verbs/local.ts';
 import { monitorCommand } from './verbs/monitor.ts';
 import { reconcileCommand } from './verbs/reconcile.ts';
 import { runCommand } from './verbs/run.ts';
+import { schedulesCommand } from './verbs/schedules/index.ts';
 import { silverCommand } from './verbs/silver.ts';
 import { temporalCommand } from './verbs/temporal.ts';
 
@@ -36,6 +37,7 @@ for (const add of [
   monitorCommand,
   backfillCommand,
   goldCommand,
+  schedulesCommand,
 ])
   add(program);
 

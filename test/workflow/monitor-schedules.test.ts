@@ -17,7 +17,7 @@ const schedule = (scheduleId: string, app: string, state: { paused?: boolean; no
     scheduleId,
     spec: { intervals: [{ every: '1h' }] },
     action: { type: 'startWorkflow', workflowType: 'tick', taskQueue: 'nobody', args: [] },
-    memo: { app },
+    memo: { app, env: 'test' },
     state,
   });
 
@@ -26,14 +26,14 @@ test('schedules that are paused or that nobody starts are found, and those of ot
   await schedule('nightly', 'cupel', { paused: true, note: 'while the feed is moved' });
   await schedule('theirs', 'other', { paused: true });
   const look = async (now: number) => {
-    const findings = await findStoppedSchedules(env.client, now);
+    const findings = await findStoppedSchedules(env.client, 'test', now);
     return Object.fromEntries(findings.map(({ subject, state }) => [subject, state]));
   };
   // The list is a search index: new schedules are in it a moment later.
   await expect
     .poll(() => look(Date.now()), { timeout: 20_000 })
     .toEqual({ 'freshness/schedule/poll': 'healthy', 'freshness/schedule/nightly': 'failed' });
-  const paused = (await findStoppedSchedules(env.client, Date.now())).find(({ state }) => state === 'failed');
+  const paused = (await findStoppedSchedules(env.client, 'test', Date.now())).find(({ state }) => state === 'failed');
   expect(paused).toMatchObject({ reason: 'paused: while the feed is moved', source: '' });
   // Two hours on, the action of the next hour has not been started.
   expect(await look(Date.now() + 2 * 3_600_000)).toMatchObject({ 'freshness/schedule/poll': 'failed' });

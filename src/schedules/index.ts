@@ -1,0 +1,10 @@
+export { applyChanges } from './apply.ts';
+export { findChanges } from './changes.ts';
+export type { Change } from './changes.ts';
+export { declaredSchedules, readSchedules } from './load.ts';
+export { describeOwned, isOwned, ownedHandle, ownedIds } from './owned.ts';
+export { shapeOf } from './shape.ts';
+export type { Difference, Shape } from './shape.ts';
+export { readStates } from './states.ts';
+export type { ScheduleRow } from './states.ts';
+export type { DeclaredSchedule } from './types.ts';
