@@ -94,3 +94,5 @@ try {
 } finally {
   await closeGroups();
 }
+// A server whose supervisor was not asked, because its contender failed half-way, would be started again.
+process.exit();

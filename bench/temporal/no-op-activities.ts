@@ -10,10 +10,8 @@ type Replaced =
   | 'awaitDataflowJob'
   | 'commitBatches'
   | 'maintainTable'
+  | 'announce'
   | 'readSilverState';
-
-/** Tells people, outside of what is measured. */
-type Announce = { announce(): Promise<void> };
 
 const NOTHING = { recordsIn: 0, quarantined: 0, reduced: 0, rows: 0 };
 
@@ -25,7 +23,7 @@ export function noOpActivities(
   { environment, deltas }: Pick<ActivityResources, 'environment' | 'deltas'>,
   real: Pick<Activities, 'prepareChunk'>,
   step: RunStep,
-): Pick<Activities, Replaced> & Announce {
+): Pick<Activities, Replaced> {
   const storage = new PlainStorage(environment.endpoints.storage ?? '');
   const chunks = new Map<string, Chunk>();
 

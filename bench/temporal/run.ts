@@ -80,6 +80,7 @@ export async function prepareCupel(settings: RunSettings): Promise<Contender> {
     restart: () => void work(),
     stored: () => histories(temporal.address),
     stop: async () => {
+      await temporal.stop(); // first, or its supervisor would start it again
       for (const group of [command, worker, server, standIns]) await group.close();
     },
   };

@@ -1,10 +1,12 @@
 """Reads a Silver table with PyIceberg and prints it as an export: another reader, another language.
 
 Usage: read_silver.py CATALOG_URL STORAGE_URL [SNAPSHOT_ID]
+       read_silver.py CATALOG_URL STORAGE_URL --rules    number of rows by rules version, as JSON
 """
 
 import json
 import sys
+from collections import Counter
 from datetime import timezone
 from pathlib import Path
 
@@ -37,6 +39,10 @@ def main():
         },
     )
     table = catalog.load_table("silver.earthquakes")
+    if sys.argv[3:] == ["--rules"]:
+        versions = table.scan(selected_fields=("_rules_version",)).to_arrow()["_rules_version"].to_pylist()
+        print(json.dumps(Counter(versions)))
+        return
     snapshot = int(sys.argv[3]) if len(sys.argv) > 3 else None
     rows = table.scan(snapshot_id=snapshot).to_arrow().to_pylist()
     shown = [name for name in (field.name for field in table.schema().fields) if not name.startswith("_") or name == "_first_version"]

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,63 +8,28 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Report } from '../../local/demo/report.ts';
 import type { PipelineResult } from '../../src/workflows/pipeline.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
+import { DemoFolder } from '../support/demo-run.ts';
 import { somePolls, writePolls } from '../support/polls-folder.ts';
 
 const run = promisify(execFile);
 const TABLES = ['silver.earthquakes', 'gold.daily_seismicity', 'gold.revision_latency'];
 const python = (script: string) => path.join(PROJECT, 'test/python', script);
 
-let directory: string;
+let demos: DemoFolder;
 let polls: number;
 let first: Report;
 /** What PyIceberg read, and what the command line said, while the first run's servers were still up. */
 let read: string;
 const said: Record<string, string> = {};
 
-const inside = (name: string) => path.join(directory, name);
-
-/** Runs the demo as a person does, and returns its report. */
-async function demo(name: string, ...more: string[]): Promise<Report> {
-  const args = [
-    '--feed',
-    inside('polls'),
-    '--state',
-    inside('state'),
-    '--report',
-    inside(`${name}.json`),
-    '--export',
-    inside(name),
-    ...more,
-  ];
-  const child = spawn(process.execPath, [path.join(PROJECT, 'local/demo/main.ts'), ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  const code = await new Promise((resolve) => child.once('exit', resolve));
-  if (code !== 0) throw new Error(`the demo ended with ${String(code)}\n${errors}`);
-  return JSON.parse(await readFile(inside(`${name}.json`), 'utf8')) as Report;
-}
-
-/** Runs the command line against the cloud that was kept. */
-async function cupel(...args: string[]): Promise<string> {
-  const cloud = JSON.parse(await readFile(inside('state/cloud.json'), 'utf8')) as { env: Record<string, string> };
-  const main = path.join(PROJECT, 'src/starter/main.ts');
-  const { stdout } = await run(process.execPath, [main, ...args], {
-    env: { ...process.env, ...cloud.env },
-    maxBuffer: 1 << 28,
-  });
-  return stdout;
-}
-
 beforeAll(async () => {
-  directory = await mkdtemp(path.join(tmpdir(), 'cupel-system-'));
+  demos = new DemoFolder(await mkdtemp(path.join(tmpdir(), 'cupel-system-')));
   const chosen = await somePolls();
   console.log(`the demo runs on ${chosen.polls.length} ${chosen.kind}`);
   polls = chosen.polls.length;
-  await writePolls(inside('polls'), chosen.polls);
-  await run('python3', [python('expected.py'), inside('polls'), inside('expected')]);
-  first = await demo('first', '--keep');
+  await writePolls(demos.inside('polls'), chosen.polls);
+  await run('python3', [python('expected.py'), demos.inside('polls'), demos.inside('expected')]);
+  first = await demos.demo('first', '--keep');
   try {
     const { stdout } = await run(
       toolPath('pyicebergPython'),
@@ -72,30 +37,30 @@ beforeAll(async () => {
       { maxBuffer: 1 << 28 },
     );
     read = stdout;
-    said.digest = await cupel('silver', 'digest', 'earthquakes', '--json');
-    said.export = await cupel('silver', 'export', 'earthquakes');
-    said.ledger = await cupel('ledger', 'show', 'earthquakes', '--kind', 'partition', '--json');
-    said.run = await cupel('run', 'earthquakes', '--from', '2000-01-01', '--to', '2030-01-01', '--json');
+    said.digest = await demos.cupel('silver', 'digest', 'earthquakes', '--json');
+    said.export = await demos.cupel('silver', 'export', 'earthquakes');
+    said.ledger = await demos.cupel('ledger', 'show', 'earthquakes', '--kind', 'partition', '--json');
+    said.run = await demos.cupel('run', 'earthquakes', '--from', '2000-01-01', '--to', '2030-01-01', '--json');
   } finally {
-    await run(process.execPath, [path.join(PROJECT, 'local/cli.ts'), 'down', '--state', inside('state')]);
+    await demos.down();
   }
 }, 110_000);
 
-afterAll(() => rm(directory, { recursive: true, force: true, maxRetries: 20 }));
+afterAll(() => rm(demos.directory, { recursive: true, force: true, maxRetries: 20 }));
 
 test.each(TABLES)('%s is what plain Python computes from the raw polls, byte for byte', async (table) => {
   const [found, expected] = await Promise.all(
-    ['first', 'expected'].map((folder) => readFile(inside(`${folder}/${table}.ndjson`), 'utf8')),
+    ['first', 'expected'].map((folder) => readFile(demos.inside(`${folder}/${table}.ndjson`), 'utf8')),
   );
   expect(found).toBe(expected);
 });
 
 test('PyIceberg reads the same Silver', async () => {
-  expect(read).toBe(await readFile(inside('first/silver.earthquakes.ndjson'), 'utf8'));
+  expect(read).toBe(await readFile(demos.inside('first/silver.earthquakes.ndjson'), 'utf8'));
 });
 
 test('the report tells what is there, and the digest is that of the export', async () => {
-  const bytes = await readFile(inside('first/silver.earthquakes.ndjson'));
+  const bytes = await readFile(demos.inside('first/silver.earthquakes.ndjson'));
   const silver = first.silver.earthquakes;
   expect(silver?.digest).toBe(createHash('sha256').update(bytes).digest('hex'));
   expect(silver?.rows).toBe(bytes.toString('utf8').trimEnd().split('\n').length);
@@ -107,7 +72,7 @@ test('the report tells what is there, and the digest is that of the export', asy
 test('the command line tells the same, and a run over everything finds it done', async () => {
   const { rows, digest } = first.silver.earthquakes ?? {};
   expect(JSON.parse(said.digest ?? '')).toEqual({ rows, digest });
-  expect(said.export).toBe(await readFile(inside('first/silver.earthquakes.ndjson'), 'utf8'));
+  expect(said.export).toBe(await readFile(demos.inside('first/silver.earthquakes.ndjson'), 'utf8'));
   const partitions = JSON.parse(said.ledger ?? '') as { state: string }[];
   expect(new Set(partitions.map(({ state }) => state))).toEqual(new Set(['done']));
   const { plan, gold } = JSON.parse(said.run ?? '') as PipelineResult;
@@ -121,12 +86,12 @@ test('the command line tells the same, and a run over everything finds it done',
 });
 
 test('a second run polls everything again, lands nothing and commits nothing', async () => {
-  const second = await demo('second');
+  const second = await demos.demo('second');
   expect(second.bronze).toEqual({ objects: polls, alreadyLanded: polls });
   expect(second.silver).toEqual(first.silver);
   for (const table of TABLES) {
-    expect(await readFile(inside(`second/${table}.ndjson`), 'utf8')).toBe(
-      await readFile(inside(`first/${table}.ndjson`), 'utf8'),
+    expect(await readFile(demos.inside(`second/${table}.ndjson`), 'utf8')).toBe(
+      await readFile(demos.inside(`first/${table}.ndjson`), 'utf8'),
     );
   }
 }, 110_000);
