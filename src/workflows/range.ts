@@ -10,7 +10,10 @@ const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z)?$/;
 
 /** A time as every id and message writes it: `YYYY-MM-DDTHH:MM:SSZ`, milliseconds only where there are any. */
 export function canonicalTime(text: string): string {
-  const time = TIME.test(text) ? new Date(text) : new Date(NaN);
+  // `Date` takes the 30th of February for the 2nd of March.
+  const day = new Date(text.slice(0, 10));
+  const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text.slice(0, 10));
+  const time = TIME.test(text) && isDay ? new Date(text) : new Date(NaN);
   if (Number.isNaN(time.getTime())) {
     throw ApplicationFailure.nonRetryable(
       `expected a UTC time such as 2025-05-04 or 2025-05-04T13:00:00Z, found ${text}`,

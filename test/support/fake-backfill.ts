@@ -27,6 +27,7 @@ export function planOf(chunks: number, perChunk: number): { head: PlanHead; refe
     first: partitionOf(chunk * perChunk),
     partitions: perChunk,
     bytes: perChunk * 1_000,
+    unverified: 0,
     start: chunk,
     end: chunk + 1,
   }));

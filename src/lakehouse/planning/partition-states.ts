@@ -80,10 +80,7 @@ const hourAt = (time: number): string => new Date(time).toISOString().slice(0, 1
 
 const lateAnswer = (gap: LedgerState): string => `a late answer landed as ${String(gap.detail.object ?? 'unknown')}`;
 
-function emptySlot(
-  { feed, from, to, slots }: MissingRun,
-  gap?: LedgerState,
-): PlannedPartition {
+function emptySlot({ feed, from, to, slots }: MissingRun, gap?: LedgerState): PlannedPartition {
   const length = slots > 1 ? `${slots} slots until ${to.slice(0, 13)}` : 'one slot';
   return {
     partition: `${feed}/${from.slice(0, 13)}`,

@@ -26,6 +26,8 @@ export interface ChunkReference {
   first: string;
   partitions: number;
   bytes: number;
+  /** Objects that nobody has verified yet. */
+  unverified: number;
   /** Bytes `start` to `end` of the plan are its lines. */
   start: number;
   end: number;

@@ -60,7 +60,9 @@ function layOut(chunks: PlanLine[][], rest: PlanLine[]): { text: string; referen
     const start = at;
     write(lines);
     const bytes = lines.reduce((sum, line) => sum + line.bytes, 0);
-    references.push({ chunk, first: lines[0]?.partition ?? '', partitions: lines.length, bytes, start, end: at });
+    const unverified = lines.flatMap(({ members }) => members).filter(({ verified }) => !verified).length;
+    const first = lines[0]?.partition ?? '';
+    references.push({ chunk, first, partitions: lines.length, bytes, unverified, start, end: at });
   }
   write(rest);
   return { text: parts.join(''), references };

@@ -73,7 +73,9 @@ async function whileBackfillRuns<T>(input: ChunkInput, work: () => Promise<T>): 
 
 async function run(input: ChunkInput): Promise<ChunkOutcome> {
   const { contract, planUri, reference, openOnly, again, source } = input;
-  const prepared = await working.prepareChunk({
+  // What the ledger knows as verified is a matter of milliseconds; else every object is read.
+  const { prepareChunk } = reference.unverified || openOnly ? working : quick;
+  const prepared = await prepareChunk({
     planUri,
     reference,
     contractUri: contract.uri,

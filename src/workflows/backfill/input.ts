@@ -41,6 +41,7 @@ export function checkConcurrency(value: number): void {
 
 /** Checks what a person typed: a wrong word must not start a backfill that does something else. */
 function check(input: BackfillInput): void {
+  if (typeof input !== 'object' || (input as unknown) === null) throw refuse('an object with source, from and to');
   const unknown = Object.keys(input).filter((name) => !KNOWN.has(name));
   if (unknown.length)
     throw refuse(`${[...KNOWN].filter((name) => name !== 'state').join(', ')}; found ${unknown.join(', ')}`);
@@ -53,8 +54,10 @@ function check(input: BackfillInput): void {
   }
   if (input.mode === 'pull') throw refuse('mode replay: no source can be pulled yet');
   if (input.maxConcurrency !== undefined) checkConcurrency(input.maxConcurrency);
-  const { chunkBytes } = input;
-  if (chunkBytes !== undefined && !(chunkBytes >= 1 && chunkBytes <= MAX_CHUNK_BYTES))
+  const { chunkBytes, dependsOnPast } = input;
+  if (dependsOnPast !== undefined && typeof dependsOnPast !== 'boolean')
+    throw refuse(`dependsOnPast, true or false, found ${String(dependsOnPast)}`);
+  if (chunkBytes !== undefined && !(Number.isInteger(chunkBytes) && chunkBytes >= 1 && chunkBytes <= MAX_CHUNK_BYTES))
     throw refuse(`chunkBytes from 1 to ${MAX_CHUNK_BYTES}, found ${String(chunkBytes)}`);
 }
 

@@ -63,7 +63,7 @@ export interface BackfillStatus {
   maxConcurrency: number;
   plan: PlanHead | null;
   partitions: { total: number; done: number; failed: number; running: number; remaining: number };
-  /** `committing`: their jobs have ended, and the committer has not answered yet. */
+  /** `committing`: their jobs have ended, and the committer has not answered yet; a failed one counts as failed. */
   chunks: { total: number; done: number; failed: number; running: number; committing: number; remaining: number };
   bytes: { total: number; done: number };
   rows: number;

@@ -10,6 +10,9 @@ import type { BackfillState } from './state.ts';
 /** Batches handed on together: as many as the committer takes into one snapshot. */
 const GROUP = 200;
 
+/** Batches that come within this of the first one share its snapshot: a table has few of them, and each costs a commit. */
+const GATHER = '2 seconds';
+
 /**
  * Hands the batches of chunks that have ended to the committer, all that wait at a time, until `done`. A commit cannot be
  * called back, so cancelling the backfill does not stop this: what was handed on is waited for and entered.
@@ -23,7 +26,8 @@ export async function settlePending(
     for (;;) {
       await condition(() => state.pending.length > 0 || done());
       if (!state.pending.length) return;
-      const batchIds = state.pending.flatMap(({ batches }) => batches.map(({ batchId }) => batchId)).slice(0, GROUP);
+      if (state.running.length) await condition(() => !state.running.length || waiting(state).length >= GROUP, GATHER);
+      const batchIds = waiting(state).slice(0, GROUP);
       const { outcomes, refusals } = await settleGroup(batchIds, state.contract);
       if (refusals.length) await recordRefusals(settings, state, refusals);
       const rows = new Map([...outcomes.values()].map((outcome) => [outcome.batchId, outcome.rows]));
@@ -32,6 +36,9 @@ export async function settlePending(
     }
   });
 }
+
+const waiting = ({ pending }: BackfillState): string[] =>
+  pending.flatMap(({ batches }) => batches.map(({ batchId }) => batchId));
 
 /** Enters the chunks of refused batches as failed, as far as the ledger does not know them as done. */
 async function recordRefusals(

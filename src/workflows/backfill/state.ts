@@ -17,6 +17,8 @@ export interface PendingChunk {
   batches: ChunkOutcome['batches'];
   /** Whether some of its partitions failed: then it is run again with the failed ones. */
   failed: boolean;
+  /** Whether it is in line again: then its next attempt counts all of its partitions, and these answers count none. */
+  again?: true;
 }
 
 /** All that a backfill knows, carried over when its history starts anew: never the plan itself. */
@@ -148,7 +150,9 @@ export function batchesAreSettled(
   for (const chunk of state.pending) {
     for (const { batchId, partitions } of chunk.batches) {
       const code = refused.get(batchId);
-      if (code !== undefined) {
+      if (chunk.again) {
+        state.counts.rows += rows.get(batchId) ?? 0;
+      } else if (code !== undefined) {
         takeFailure(state, chunk, partitions, [{ partition: chunk.reference.first, code }]);
         chunk.failed = true;
       } else if (rows.has(batchId)) {
@@ -162,13 +166,18 @@ export function batchesAreSettled(
   state.pending = state.pending.filter(({ batches }) => batches.length > 0);
 }
 
+const partitionsOf = (parts: { partitions: number }[]): number =>
+  parts.reduce((sum, { partitions }) => sum + partitions, 0);
+
 /** Puts the failed chunks in line again. Their partitions count anew: what was done in them stays counted by the chunk. */
 export function lineUpFailed(state: BackfillState): number {
   const chunks = state.failedChunks;
   state.failedChunks = [];
   state.failures = [];
-  state.counts.partitionsDone -=
-    chunks.reduce((sum, { partitions }) => sum + partitions, 0) - state.counts.partitionsFailed;
+  const waiting = state.pending.filter(({ failed, again }) => failed && !again);
+  for (const chunk of waiting) chunk.again = true;
+  state.counts.partitionsDone -= partitionsOf(chunks) - partitionsOf(waiting.flatMap(({ batches }) => batches));
+  state.counts.partitionsDone += state.counts.partitionsFailed;
   state.counts.partitionsFailed = 0;
   state.retries.push(...chunks);
   return chunks.length;

@@ -6,8 +6,11 @@ import type { BackfillState } from './state.ts';
 export function statusOf(source: string, state: BackfillState, now: number): BackfillStatus {
   const { counts, plan, running, pending } = state;
   const { toProcess, chunks } = plan.totals;
-  const committing = pending.flatMap(({ batches }) => batches).reduce((sum, { partitions }) => sum + partitions, 0);
-  const runningPartitions = running.reduce((sum, { reference }) => sum + reference.partitions, committing);
+  const awaited = pending.filter(({ again }) => !again).flatMap(({ batches }) => batches);
+  const awaitedPartitions = awaited.reduce((sum, { partitions }) => sum + partitions, 0);
+  // One of which a part failed is told of among the failed chunks.
+  const committing = pending.filter(({ failed }) => !failed).length;
+  const runningPartitions = running.reduce((sum, { reference }) => sum + reference.partitions, awaitedPartitions);
   const remaining = toProcess.partitions - counts.partitionsDone - counts.partitionsFailed;
   const minutes = state.phase === 'planning' ? 0 : workedMs(state, now) / 60_000;
   const rate = counts.partitionsDone > 0 && minutes > 0 ? counts.partitionsDone / minutes : null;
@@ -32,8 +35,8 @@ export function statusOf(source: string, state: BackfillState, now: number): Bac
       done: counts.chunksDone,
       failed: state.failedChunks.length,
       running: running.length,
-      committing: pending.length,
-      remaining: chunks - counts.chunksDone - state.failedChunks.length - running.length - pending.length,
+      committing,
+      remaining: chunks - counts.chunksDone - state.failedChunks.length - running.length - committing,
     },
     bytes: { total: toProcess.bytes, done: counts.bytesDone },
     rows: counts.rows,
