@@ -57,6 +57,12 @@ const KILL_HEAD = [
   'left',
 ];
 
+/** How many steps ended twice, and which. */
+function endedTwice({ endedTwice: count, endedTwiceBy }: Result['steps']): string {
+  const by = Object.entries(endedTwiceBy).map(([step, times]) => `${step} ${times}`);
+  return by.length ? `${count}: ${by.join(', ')}` : String(count);
+}
+
 function killRow(result: Result, undisturbed: Result | undefined): Row {
   const extra = undisturbed ? (result.wallSeconds - undisturbed.wallSeconds).toFixed(1) : '';
   return [
@@ -65,7 +71,7 @@ function killRow(result: Result, undisturbed: Result | undefined): Row {
     result.unfinished ? `no: ${result.unfinished}` : 'yes',
     `${result.steps.done}/${result.partitions}`,
     String(result.steps.startedAgain),
-    String(result.steps.endedTwice),
+    endedTwice(result.steps),
     String(result.steps.partitionsAgain),
     result.unfinished ? '' : extra,
     String(result.stored.runs ?? ''),

@@ -11,6 +11,8 @@ export interface StepCounts {
   startedAgain: number;
   /** Steps that ran to their end more than once. */
   endedTwice: number;
+  /** The same by step: a step whose effect is kept once, such as asking for a job by its name, may run twice. */
+  endedTwiceBy: Partial<Record<(typeof STEPS)[number], number>>;
   /** Partitions of which a step that had ended was run again. */
   partitionsAgain: number;
 }
@@ -53,10 +55,14 @@ export function countSteps(file: string): StepCounts {
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   const twice = (counts: Map<string, number>): number => [...counts.values()].filter((count) => count > 1).length;
+  const ofStep = (step: string): number =>
+    [...ended].filter(([key, count]) => count > 1 && key.endsWith(` ${step}`)).length;
+  const by = STEPS.map((step) => [step, ofStep(step)] as const).filter(([, count]) => count > 0);
   return {
     done: partitionsDone(file),
     startedAgain: twice(started),
     endedTwice: twice(ended),
+    endedTwiceBy: Object.fromEntries(by),
     partitionsAgain: again.size,
   };
 }

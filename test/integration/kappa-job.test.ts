@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PROJECT } from '../../scripts/tools.ts';
 import { bronzeName, parseBronzeName, partitionOf } from '../../src/lakehouse/bronze/index.ts';
 import { commitWaiting, digestTable } from '../../src/lakehouse/committer/index.ts';
-import { contractUri, publishContract } from '../../src/lakehouse/contract-store.ts';
+import { publishContract } from '../../src/lakehouse/contract-store.ts';
 import type { Chunk, ChunkObject } from '../../src/lakehouse/deltas/index.ts';
 import { toChunk } from '../../src/lakehouse/planning/chunks.ts';
 import { earthquakes } from '../support/contracts.ts';
+import { runKappaJob } from '../support/kappa-job.ts';
 import { startLake } from '../support/lake.ts';
 import type { Lake } from '../support/lake.ts';
 
@@ -48,28 +46,7 @@ async function land(text: string): Promise<ChunkObject> {
   return { name, generation: '1', bytes: text.length, partition: partitionOf(parsed) };
 }
 
-/** Runs the job as the Dataflow server does. */
-async function run(chunk: Chunk): Promise<{ code: number; stdout: string; stderr: string }> {
-  await lake.deltas.writeChunk(chunk);
-  const args = [
-    `--chunk=${lake.deltas.chunkUri(chunk.batchId)}`,
-    `--contract=${contractUri('cupel-ops', 'earthquakes', chunk.contractHash)}`,
-  ];
-  const buckets = Object.fromEntries(
-    ['bronze', 'silver', 'ops', 'quarantine'].map((name) => [`CUPEL_${name.toUpperCase()}_BUCKET`, `cupel-${name}`]),
-  );
-  const env = { ...process.env, ...buckets, CUPEL_PROJECT: 'cupel-test', CUPEL_STORAGE_ENDPOINT: lake.storageUrl };
-  const child = spawn(process.execPath, [path.join(PROJECT, 'beam/main.ts'), ...args], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
-  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
-  const code = await new Promise<number>((resolve) => child.once('close', (status) => resolve(status ?? 1)));
-  return { code, stdout, stderr };
-}
+const run = (chunk: Chunk) => runKappaJob(lake, chunk);
 
 async function listed(prefix: string): Promise<string[]> {
   const uris: string[] = [];

@@ -39,8 +39,23 @@ test.each([
 
 const ZONES = [
   ...['UTC', 'Europe/Berlin', 'Europe/Dublin', 'America/New_York', 'America/St_Johns', 'America/Sao_Paulo'],
-  ...['America/Havana', 'America/Nuuk', 'Africa/Cairo', 'Africa/Casablanca', 'Asia/Kolkata', 'Asia/Tehran', 'Asia/Gaza'],
-  ...['Asia/Pyongyang', 'Australia/Lord_Howe', 'Pacific/Apia', 'Pacific/Chatham', 'Pacific/Kiritimati', 'Antarctica/Troll'],
+  ...[
+    'America/Havana',
+    'America/Nuuk',
+    'Africa/Cairo',
+    'Africa/Casablanca',
+    'Asia/Kolkata',
+    'Asia/Tehran',
+    'Asia/Gaza',
+  ],
+  ...[
+    'Asia/Pyongyang',
+    'Australia/Lord_Howe',
+    'Pacific/Apia',
+    'Pacific/Chatham',
+    'Pacific/Kiritimati',
+    'Antarctica/Troll',
+  ],
 ];
 
 const dates = fc.integer({ min: Date.UTC(1975, 0, 1) / DAY, max: Date.UTC(2037, 11, 1) / DAY });
@@ -90,7 +105,10 @@ test('days tile any range of any zone without hole or overlap, at least 20 and a
 });
 
 test('a date is the local day, a time is UTC whatever the zone', () => {
-  expect(resolveRange('2025-05-04', '2025-05-05')).toEqual({ from: '2025-05-04T00:00:00Z', to: '2025-05-05T00:00:00Z' });
+  expect(resolveRange('2025-05-04', '2025-05-05')).toEqual({
+    from: '2025-05-04T00:00:00Z',
+    to: '2025-05-05T00:00:00Z',
+  });
   expect(resolveRange('2025-05-04', '2025-05-05', 'Europe/Berlin')).toEqual({
     from: '2025-05-03T22:00:00Z',
     to: '2025-05-04T22:00:00Z',

@@ -5,23 +5,22 @@ import type { MissingRun, Partition } from '../../../../src/lakehouse/bronze/ind
 import type { ChunkObject } from '../../../../src/lakehouse/deltas/index.ts';
 import type { LedgerState } from '../../../../src/lakehouse/ledger/index.ts';
 import { makePlan } from '../../../../src/lakehouse/planning/plan.ts';
-import {
-  emptySlots,
-  gapsByPartition,
-  partitionStates,
-} from '../../../../src/lakehouse/planning/partition-states.ts';
+import { emptySlots, gapsByPartition, partitionStates } from '../../../../src/lakehouse/planning/partition-states.ts';
 import { earthquakes } from '../../../support/contracts.ts';
 import { MemoryObjects } from '../../../support/memory-objects.ts';
 
 const today = earthquakes();
-const otherRules = earthquakes((yaml) => yaml.replace('property: rulesVersion, value: 1', 'property: rulesVersion, value: 2'));
+const otherRules = earthquakes((yaml) =>
+  yaml.replace('property: rulesVersion, value: 1', 'property: rulesVersion, value: 2'),
+);
 const otherContract = earthquakes((yaml) => yaml.replace('maxShare: 0.01', 'maxShare: 0.5'));
 const NONE = new Map<string, LedgerState>();
 
 const objectsOf = (partition: string, ...names: string[]): ChunkObject[] =>
   names.map((name) => ({ name: `${partition}/${name}`, generation: '1', bytes: 10, partition }));
 
-const partitionOf = (contract: CompiledContract, objects: ChunkObject[]): Partition => partitionsOf(contract, objects)[0]!;
+const partitionOf = (contract: CompiledContract, objects: ChunkObject[]): Partition =>
+  partitionsOf(contract, objects)[0]!;
 
 function known(subject: string, state: string, of: Partial<LedgerState> = {}): LedgerState {
   return { kind: 'partition', subject, state, fingerprint: '', occurredAt: '2025-01-01T00:00:00Z', detail: {}, ...of };
@@ -85,7 +84,11 @@ test('an object that was written anew under its old name makes its partition sta
 
 test('an entry that does not say what it was made of is stale all the same', () => {
   const { fingerprint } = partitionOf(today, one);
-  expect(planned(two, known(HOUR, 'done', { fingerprint }))).toMatchObject({ state: 'stale', why: 'fingerprint', rows: null });
+  expect(planned(two, known(HOUR, 'done', { fingerprint }))).toMatchObject({
+    state: 'stale',
+    why: 'fingerprint',
+    rows: null,
+  });
 });
 
 test('one that failed stays failed with its code, also when its objects have changed since', () => {
@@ -171,17 +174,23 @@ async function planOver(hours: number[], states: (objects: Map<number, ChunkObje
 }
 
 test('a gap between done partitions is told and nothing is processed for it', async () => {
-  const { lines, index } = await planOver([3, 5], (objects) => [
-    ...[3, 5].map((number) => committed(today, objects.get(number)!)),
+  const { lines, index } = await planOver([3, 5, 9], (objects) => [
+    ...[3, 5, 9].map((number) => committed(today, objects.get(number)!)),
     gapOf(hour(4)),
   ]);
   expect(lines.map(({ partition, state, chunk }) => [partition, state, chunk])).toEqual([
     [hour(3), 'done', null],
     [hour(5), 'done', null],
+    [hour(9), 'done', null],
     [hour(4), 'gap', null],
+    [hour(6), 'missing', null],
   ]);
-  expect(index.totals).toMatchObject({ chunks: 0, missingSlots: 1, toProcess: { partitions: 0, objects: 0, bytes: 0 } });
-  expect(index.totals.byState).toMatchObject({ done: { partitions: 2, objects: 2, bytes: 2 }, gap: { partitions: 1 } });
+  expect(index.totals).toMatchObject({
+    chunks: 0,
+    missingSlots: 4,
+    toProcess: { partitions: 0, objects: 0, bytes: 0 },
+  });
+  expect(index.totals.byState).toMatchObject({ done: { partitions: 3, objects: 3, bytes: 3 }, gap: { partitions: 1 } });
 });
 
 test('nothing in Bronze: nothing is planned, whatever the ledger remembers', async () => {

@@ -92,21 +92,26 @@ test('a state without objects is never processed: there is nothing to read', () 
 
 test('chunks hold every partition once, in order, within both caps unless one partition alone is more', () => {
   fc.assert(
-    fc.property(listing, fc.integer({ min: 1, max: 120 }), fc.integer({ min: 1, max: 12 }), (all, maxBytes, maxObjects) => {
-      const partitions = all.map(toPartition);
-      const chunks = cutChunks(partitions, maxBytes, maxObjects);
-      expect(chunks.flat()).toEqual(partitions);
-      const bytesOf = (of: Partition[]) => of.reduce((sum, { bytes }) => sum + bytes, 0);
-      const objectsOf = (of: Partition[]) => of.reduce((sum, { objects }) => sum + objects.length, 0);
-      const fits = (of: Partition[]) => bytesOf(of) <= maxBytes && objectsOf(of) <= maxObjects;
-      for (const [index, chunk] of chunks.entries()) {
-        expect(chunk.length).toBeGreaterThan(0);
-        expect(chunk.length === 1 || fits(chunk)).toBe(true);
-        // And none is cut before it is full.
-        const next = chunks[index + 1]?.[0];
-        if (next) expect(fits([...chunk, next])).toBe(false);
-      }
-    }),
+    fc.property(
+      listing,
+      fc.integer({ min: 1, max: 120 }),
+      fc.integer({ min: 1, max: 12 }),
+      (all, maxBytes, maxObjects) => {
+        const partitions = all.map(toPartition);
+        const chunks = cutChunks(partitions, maxBytes, maxObjects);
+        expect(chunks.flat()).toEqual(partitions);
+        const bytesOf = (of: Partition[]) => of.reduce((sum, { bytes }) => sum + bytes, 0);
+        const objectsOf = (of: Partition[]) => of.reduce((sum, { objects }) => sum + objects.length, 0);
+        const fits = (of: Partition[]) => bytesOf(of) <= maxBytes && objectsOf(of) <= maxObjects;
+        for (const [index, chunk] of chunks.entries()) {
+          expect(chunk.length).toBeGreaterThan(0);
+          expect(chunk.length === 1 || fits(chunk)).toBe(true);
+          // And none is cut before it is full.
+          const next = chunks[index + 1]?.[0];
+          if (next) expect(fits([...chunk, next])).toBe(false);
+        }
+      },
+    ),
   );
 });
 
