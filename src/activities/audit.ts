@@ -1,9 +1,16 @@
 import type { Dataset } from '@google-cloud/bigquery';
 import { googleError, isNotFound } from '../gcp/errors.ts';
-import { auditSuffix, createAuditTable, dropAuditTable, mergeIntoAudit } from '../lakehouse/committer/index.ts';
-import type { Audit, AuditMerge } from '../lakehouse/committer/index.ts';
+import {
+  auditSuffix,
+  createAuditTable,
+  dropAuditTable,
+  listAudits,
+  mergeIntoAudit,
+} from '../lakehouse/committer/index.ts';
+import type { Audit, AuditMerge, AuditRun } from '../lakehouse/committer/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import { withHeartbeat } from './heartbeats.ts';
+import { isOpen } from './open-runs.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** What merging batches into an audit table did, and from when on it is seen. */
@@ -17,7 +24,7 @@ export interface MergedAudit extends AuditMerge {
 
 /** Activities on audit tables, where what a backfill made is looked at before it is published. */
 export function auditActivities(resources: ActivityResources) {
-  const { store, bigquery, now } = resources;
+  const { store, bigquery, temporal, now } = resources;
 
   async function datasets(): Promise<Dataset[]> {
     try {
@@ -32,11 +39,12 @@ export function auditActivities(resources: ActivityResources) {
     /**
      * Makes the audit table of a contract's table, with the rows of now.
      *
+     * @param run whose audit it is
      * @throws CupelError CUP_AUDIT_ID
      */
-    async createAudit({ contractUri, auditId }: { contractUri: string; auditId: string }): Promise<Audit> {
-      const contract = await readContract(store, contractUri);
-      return withHeartbeat(() => createAuditTable(resources, contract, auditId));
+    async createAudit(input: { contractUri: string; auditId: string; run: AuditRun }): Promise<Audit> {
+      const contract = await readContract(store, input.contractUri);
+      return withHeartbeat(() => createAuditTable(resources, contract, input.auditId, input.run));
     },
 
     /**
@@ -48,6 +56,13 @@ export function auditActivities(resources: ActivityResources) {
       const contract = await readContract(store, input.contractUri);
       const merged = await withHeartbeat(() => mergeIntoAudit(resources, contract, input.auditId, input.batchIds));
       return { ...merged, asOf: new Date(Math.max(now(), merged.newestMs + 1)).toISOString() };
+    },
+
+    /** Ids of audits whose run is closed: one that was terminated dropped nothing. */
+    async closedAudits({ contractUri }: { contractUri: string }): Promise<string[]> {
+      const audits = await listAudits(resources, await readContract(store, contractUri));
+      const open = await Promise.all(audits.map(({ run }) => isOpen(temporal, run)));
+      return audits.filter((_, index) => !open[index]).map(({ auditId }) => auditId);
     },
 
     /** Drops the audit table and deletes the files that are its own; one that is gone already is no error. */

@@ -6,6 +6,7 @@ import { ledgerEvent } from '../lakehouse/ledger/index.ts';
 import { readPlanChunk } from '../lakehouse/planning/plan-store.ts';
 import type { ChunkReference } from '../lakehouse/planning/plan-store.ts';
 import type { ChunkOutcome } from '../workflows/backfill/messages.ts';
+import type { RunReference } from './open-runs.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** A chunk's workflow that has ended. */
@@ -17,20 +18,13 @@ export interface EndedChunk {
   outcome?: ChunkOutcome;
 }
 
-/** A backfill, told apart from others over the same range. */
-export interface BackfillRun {
-  workflowId: string;
-  /** The first run of the chain. */
-  runId: string;
-}
-
 /** Workflows described at once. */
 const AT_ONCE = 10;
 
 /** Activities that only backfills need. */
 export function backfillActivities({ store, environment, ledger, temporal }: ActivityResources) {
   // By run: what an earlier run of the same range was refused must not come up again.
-  const folder = ({ workflowId, runId }: BackfillRun): string => {
+  const folder = ({ workflowId, runId }: RunReference): string => {
     const name = createHash('sha256').update(`${workflowId} ${runId}`).digest('hex').slice(0, 32);
     return `gs://${environment.buckets.ops}/backfills/${name}/batches/`;
   };
@@ -87,7 +81,7 @@ export function backfillActivities({ store, environment, ledger, temporal }: Act
     },
 
     /** Remembers batches that are processed and not to be committed yet. */
-    async rememberBatches({ backfill, batchIds }: { backfill: BackfillRun; batchIds: string[] }): Promise<void> {
+    async rememberBatches({ backfill, batchIds }: { backfill: RunReference; batchIds: string[] }): Promise<void> {
       await Promise.all(batchIds.map((batchId) => store.create(`${folder(backfill)}${batchId}`, '')));
     },
 
@@ -97,7 +91,7 @@ export function backfillActivities({ store, environment, ledger, temporal }: Act
      * @param after id of the last one that is known. Default: from the beginning
      * @param limit most ids of an answer
      */
-    async rememberedBatches(input: { backfill: BackfillRun; after?: string; limit: number }): Promise<string[]> {
+    async rememberedBatches(input: { backfill: RunReference; after?: string; limit: number }): Promise<string[]> {
       const batchIds: string[] = [];
       for await (const { name } of store.list(folder(input.backfill))) {
         const batchId = name.slice(name.lastIndexOf('/') + 1);

@@ -15,6 +15,8 @@ import { overlaps } from '../workflows/range.ts';
 import type { Range } from '../workflows/range.ts';
 import type { Lease, source as sourceWorkflow } from '../workflows/source.ts';
 import { withHeartbeat } from './heartbeats.ts';
+import { isOpen } from './open-runs.ts';
+import type { RunReference } from './open-runs.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** The innermost failure with a code; trying again would not help, since the workflow has ended. */
@@ -26,19 +28,6 @@ function failureOf(workflowId: string, { cause }: WorkflowFailedError): Error {
 
 /** Activities that reach other workflows by the client: what a workflow cannot do itself. */
 export function temporalActivities({ temporal }: ActivityResources) {
-  /** One that is not found is closed and forgotten. */
-  async function isOpen({ workflowId, runId }: { workflowId: string; runId: string }): Promise<boolean> {
-    try {
-      const { status, raw } = await temporal.workflow.getHandle(workflowId).describe();
-      const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
-      const same = (firstRunId || execution?.runId) === runId;
-      return same && (status.name === 'RUNNING' || status.name === 'PAUSED');
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
-      throw error;
-    }
-  }
-
   async function leasesOf(source: string): Promise<Lease[]> {
     try {
       return await temporal.workflow.getHandle(sourceId(source)).query<Lease[]>('leases');
@@ -93,12 +82,12 @@ export function temporalActivities({ temporal }: ActivityResources) {
      *
      * @param runId the first run of the chain
      */
-    isRunning: isOpen,
+    isRunning: (run: RunReference): Promise<boolean> => isOpen(temporal, run),
 
     /** Workflow of a living run that has a lease on a part of the range; null: the range is free. */
     async holderOf({ source, range }: { source: string; range: Range }): Promise<string | null> {
       for (const lease of await leasesOf(source))
-        if (overlaps(lease.range, range) && (await isOpen(lease))) return lease.workflowId;
+        if (overlaps(lease.range, range) && (await isOpen(temporal, lease))) return lease.workflowId;
       return null;
     },
 

@@ -13,6 +13,8 @@ export interface MaintainInput {
 /** What upkeep did. */
 export interface MaintainResult extends Upkeep {
   table: string;
+  /** Audits that a terminated backfill left behind, dropped now. */
+  audits: number;
   /** What was deleted in the ops bucket. */
   ops: SweptOps;
 }
@@ -27,19 +29,29 @@ export async function maintain({ source }: MaintainInput): Promise<MaintainResul
   return announcing(`maintain/${source}`, source, async () => {
     const { table, uri: contractUri } = await short.resolveContract({ source });
     const done = await upkeep.requestMaintenance({ table, contractUri, run });
-    const result: MaintainResult = { table, ...done, ops: await upkeep.sweepOps({ contractUri }) };
+    const audits = await dropAudits(contractUri);
+    const result: MaintainResult = { table, ...done, audits, ops: await upkeep.sweepOps({ contractUri }) };
     await short.recordUpkeep({ source, table, run, numbers: result });
     setCurrentDetails(maintainDetails(result));
     return result;
   });
 }
 
-function maintainDetails({ table, compactedFiles, expiredSnapshots, orphans, ops }: MaintainResult): string {
+async function dropAudits(contractUri: string): Promise<number> {
+  const auditIds = await upkeep.closedAudits({ contractUri });
+  for (const auditId of auditIds) {
+    await upkeep.dropAuditDatasets({ auditId }); // first: the table is what the next upkeep would find
+    await upkeep.dropAudit({ contractUri, auditId });
+  }
+  return auditIds.length;
+}
+
+function maintainDetails({ table, compactedFiles, expiredSnapshots, orphans, audits, ops }: MaintainResult): string {
   return [
     `**${table}** is in order`,
     '',
-    '| files compacted | snapshots expired | orphans deleted | plans | chunks | losing deltas |',
-    '| --- | --- | --- | --- | --- | --- |',
-    `| ${compactedFiles} | ${expiredSnapshots} | ${orphans} | ${ops.plans} | ${ops.chunks} | ${ops.deltas} |`,
+    '| files compacted | snapshots expired | orphans deleted | audits dropped | plans | chunks | losing deltas |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    `| ${compactedFiles} | ${expiredSnapshots} | ${orphans} | ${audits} | ${ops.plans} | ${ops.chunks} | ${ops.deltas} |`,
   ].join('\n');
 }

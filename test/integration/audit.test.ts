@@ -5,6 +5,7 @@ import {
   createAuditTable,
   digestTable,
   dropAuditTable,
+  listAudits,
   exportTable,
   expireSnapshots,
   mergeIntoAudit,
@@ -63,7 +64,9 @@ test('an audit table has the rows of the table and the new ones; the table stays
   const contract = contractOf('main');
   await commit('main', [quake(base, 'a', 10), quake(base, 'b', 10)]);
   const before = await state('main');
-  const audit = await createAuditTable(lake, contract, 'x1');
+  const run = { workflowId: 'backfill/main/a b', runId: 'r-1' };
+  const audit = await createAuditTable(lake, contract, 'x1', run);
+  expect(await listAudits(lake, contract)).toEqual([{ auditId: 'x1', run }]);
   expect(audit).toEqual({ table: 'silver.main__audit_x1', of: 'silver.main', snapshotId: String(before.current) });
   const table = await load('main__audit_x1');
   expect(table.metadata.properties).toMatchObject({

@@ -45,6 +45,8 @@ export interface FakeBackfill extends FakeActivities {
   committed: string[];
   /** Partitions that were entered as failed. */
   failed: string[];
+  /** What people were told: subject, state, code. */
+  announced: string[];
 }
 
 /** Activities of a backfill of so many chunks: the world outside is made up, Temporal is real. */
@@ -57,6 +59,7 @@ export function fakeBackfill(
   const jobs = { now: 0, most: 0 };
   const committed: string[] = [];
   const failed: string[] = [];
+  const announced: string[] = [];
   const resources = { temporal: client, environment: { buckets: {} } } as unknown as ActivityResources;
   const { acquireLease, releaseLease, isRunning } = temporalActivities(resources);
   const { endedChunks, tellBackfill } = backfillActivities(resources);
@@ -108,8 +111,11 @@ export function fakeBackfill(
       return Promise.resolve();
     },
     verifyPlan: () => Promise.resolve({ done: committed.length, open: failed.length, first: failed.slice(0, 20) }),
-    announce: () => Promise.resolve(),
+    announce: ({ subject, state, code = '' }) => {
+      announced.push(`${subject} ${state} ${code}`.trim());
+      return Promise.resolve();
+    },
     ...replace,
   } as Partial<Activities>);
-  return { ...fake, jobs, committed, failed };
+  return { ...fake, jobs, committed, failed, announced };
 }

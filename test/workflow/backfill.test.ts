@@ -53,6 +53,7 @@ test('every chunk is processed and committed once, so many at once and not more,
     rows: 36,
   });
   expect(fake.calls.filter((call) => call === 'startDataform')).toHaveLength(1);
+  expect(fake.announced).toEqual([expect.stringMatching(/^backfill\/\S+ healthy$/)]);
   expect(fake.calls.at(-1)).toBe('releaseLease');
 });
 
@@ -103,6 +104,7 @@ test('partitions that a job names are set aside, the rest goes on, and the backf
   await run(fake, {}, async (handle) => {
     const failure = (await handle.result().catch((error: unknown) => error)) as WorkflowFailedError;
     expect(failure.cause?.message).toContain(`cupel backfill retry ${handle.workflowId}`);
+    expect(fake.announced).toEqual([expect.stringMatching(/^backfill\/\S+ failed CUP_BACKFILL_INCOMPLETE$/)]);
     const status = await handle.query(statusQuery);
     expect(status.partitions).toMatchObject({ done: 5, failed: 1 });
     expect(status.failures).toMatchObject([{ partition: bad, code: 'CUP_QUARANTINE_CAP' }]);
@@ -322,6 +324,20 @@ test('an audited backfill is looked at and approved before anything reaches the 
   });
   expect(fake.committed).toHaveLength(2);
   expect(seen).toEqual(['create', 'merge', 'check', 'drop', 'drop datasets', 'check']);
+});
+
+test('an audit whose backfill is cancelled is dropped, and nothing is published', async () => {
+  const seen: string[] = [];
+  const fake = fakeBackfill(env.client, { chunks: 1 }, auditWorld('passed', seen));
+  await run(fake, { publish: 'audited' }, async (handle) => {
+    let status: BackfillStatus;
+    do status = await handle.query(statusQuery);
+    while (status.phase !== 'awaiting approval');
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow();
+  });
+  expect(fake.committed).toEqual([]);
+  expect(seen).toEqual(['create', 'merge', 'check', 'drop', 'drop datasets']);
 });
 
 test('an audit that is rejected leaves the table as it was', async () => {

@@ -34,6 +34,7 @@ const OPS = { plans: 1, chunks: 2, deltas: 3 };
 function activities(replace: Partial<Activities> = {}) {
   const announced: Announced[] = [];
   const recorded: object[] = [];
+  const dropped: string[] = [];
   const resources = { temporal: env.client, environment: readEnvironment({ CUPEL_PROJECT: 'p' }), now: () => 0 };
   const { requestMaintenance } = upkeepActivities(resources as unknown as ActivityResources);
   const fakes = {
@@ -41,6 +42,9 @@ function activities(replace: Partial<Activities> = {}) {
       Promise.resolve({ hash: 'h', uri: `gs://ops/contracts/${source}/h.json`, table: `silver.${source}` }),
     requestMaintenance,
     maintainTable: () => Promise.resolve(NUMBERS),
+    closedAudits: () => Promise.resolve(['x1']),
+    dropAuditDatasets: ({ auditId }: { auditId: string }) => Promise.resolve(dropped.push(`datasets ${auditId}`)),
+    dropAudit: ({ auditId }: { auditId: string }) => Promise.resolve(dropped.push(`table ${auditId}`)),
     sweepOps: () => Promise.resolve(OPS),
     recordUpkeep(done: { numbers: object }) {
       recorded.push(done);
@@ -52,7 +56,7 @@ function activities(replace: Partial<Activities> = {}) {
     },
     ...replace,
   };
-  return { announced, recorded, activities: fakes as Partial<Activities> };
+  return { announced, recorded, dropped, activities: fakes as unknown as Partial<Activities> };
 }
 
 const start = <T>(type: string, workflowId: string, input: object) =>
@@ -74,7 +78,8 @@ test('maintain lets the committer do the whole upkeep, sweeps the ops bucket, an
   await worker.runUntil(async () => {
     const handle = await start<MaintainResult>('maintain', 'maintain/a/2025-01-01', { source: 'a' });
     const result = await handle.result();
-    expect(result).toEqual({ table: 'silver.a', ...NUMBERS, ops: OPS });
+    expect(result).toEqual({ table: 'silver.a', ...NUMBERS, audits: 1, ops: OPS });
+    expect(fake.dropped).toEqual(['datasets x1', 'table x1']);
     await record(handle, 'maintain');
     expect(asked).toEqual([{ contractUri: 'gs://ops/contracts/a/h.json', sweep: true, expire: true }]);
     expect(fake.recorded).toMatchObject([{ source: 'a', table: 'silver.a', numbers: result }]);

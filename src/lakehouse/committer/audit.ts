@@ -3,7 +3,7 @@ import type { CompiledContract } from '../../contracts/index.ts';
 import { cupelError } from '../../errors.ts';
 import { groupId as groupIdOf } from '../deltas/index.ts';
 import { IcebergTable } from '../iceberg/index.ts';
-import { auditName } from './audit-name.ts';
+import { auditName, auditPrefix } from './audit-name.ts';
 import { GROUP_PROPERTY, mergeAndCommit, outcomeOf, readManifests, UNCHANGED } from './commit-waiting.ts';
 import type { CommitterResources, Outcome } from './commit-waiting.ts';
 import { ensureSilverTable, TABLE_PROPERTIES, tableName } from './silver-table.ts';
@@ -16,6 +16,16 @@ export const AUDIT_OF_PROPERTY = 'cupel.audit-of';
 
 /** Property of an audit table: the snapshot whose rows it began with; empty: the table held nothing. */
 export const AUDIT_SNAPSHOT_PROPERTY = 'cupel.audit-snapshot-id';
+
+/** Property of an audit table: the run that made it, `<first run id> <workflow id>`. */
+export const AUDIT_RUN_PROPERTY = 'cupel.audit-run';
+
+/** A workflow that makes an audit. */
+export interface AuditRun {
+  workflowId: string;
+  /** The first run of the chain. */
+  runId: string;
+}
 
 /** An audit table as a workflow names it. */
 export interface Audit {
@@ -46,6 +56,7 @@ async function ensureTable(
   contract: CompiledContract,
   main: IcebergTable,
   auditId: string,
+  run: AuditRun | undefined,
 ): Promise<IcebergTable> {
   const { namespace, table } = contract.sink;
   const name = auditName(table, auditId);
@@ -58,6 +69,7 @@ async function ensureTable(
       ...TABLE_PROPERTIES,
       [AUDIT_OF_PROPERTY]: tableName(contract),
       [AUDIT_SNAPSHOT_PROPERTY]: main.current ? String(main.current['snapshot-id']) : '',
+      ...(run ? { [AUDIT_RUN_PROPERTY]: `${run.runId} ${run.workflowId}` } : {}),
       // Foreign engines must never purge what it lists: most of it is the audited table's.
       'gc.enabled': 'false',
     },
@@ -87,15 +99,17 @@ function checkTwin(main: IcebergTable, audit: IcebergTable): void {
  * The audited table's own upkeep may take the snapshot away before the audit lists its files. So it is looked at once more
  * afterwards: if it is still there, every later sweep sees the audit; if not, the audit is dropped and begins anew.
  *
+ * @param run whose audit it is: once that is closed, upkeep drops what it left behind
  * @throws CupelError CUP_COMMIT_CONFLICT when the snapshot went meanwhile, CUP_AUDIT_ID, CUP_TABLE_SCHEMA
  */
 export async function createAuditTable(
   resources: CommitterResources,
   contract: CompiledContract,
   auditId: string,
+  run?: AuditRun,
 ): Promise<Audit> {
   const main = await ensureSilverTable(resources.catalog, resources.store, contract);
-  const audit = await ensureTable(resources, contract, main, auditId);
+  const audit = await ensureTable(resources, contract, main, auditId, run);
   const base = audit.metadata.properties?.[AUDIT_SNAPSHOT_PROPERTY] ?? '';
   const made = { table: `${audit.namespace}.${audit.name}`, of: tableName(contract), snapshotId: base || null };
   const begun = audit.snapshots.some((snapshot) => snapshot.summary[GROUP_PROPERTY]);
@@ -179,4 +193,18 @@ export async function dropAuditTable(
   const limit = pLimit(AT_ONCE);
   await Promise.all(own.map((uri) => limit(() => store.delete(uri))));
   return own.length;
+}
+
+/** The audits of a contract's table, and whose they are. */
+export async function listAudits(
+  { catalog, store }: CommitterResources,
+  contract: CompiledContract,
+): Promise<{ auditId: string; run: AuditRun }[]> {
+  const { namespace, table } = contract.sink;
+  const main = await IcebergTable.load(catalog, store, namespace, table);
+  const audits = (await main?.siblings(auditPrefix(table))) ?? [];
+  return audits.flatMap(({ name, metadata }) => {
+    const [, runId, workflowId] = /^(\S+) (.+)$/.exec(metadata.properties?.[AUDIT_RUN_PROPERTY] ?? '') ?? [];
+    return runId && workflowId ? [{ auditId: name.slice(auditPrefix(table).length), run: { workflowId, runId } }] : [];
+  });
 }

@@ -3,9 +3,10 @@ export {
   AUDIT_SNAPSHOT_PROPERTY,
   createAuditTable,
   dropAuditTable,
+  listAudits,
   mergeIntoAudit,
 } from './audit.ts';
-export type { Audit, AuditMerge } from './audit.ts';
+export type { Audit, AuditMerge, AuditRun } from './audit.ts';
 export { auditName, auditPrefix, auditSuffix } from './audit-name.ts';
 export { commitWaiting, GROUP_PROPERTY, MAX_GROUP } from './commit-waiting.ts';
 export type { CommitterResources } from './commit-waiting.ts';

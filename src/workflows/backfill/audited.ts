@@ -35,12 +35,16 @@ export async function publishAudited(settings: BackfillSettings, state: Backfill
   }
 }
 
+function thisRun(): { workflowId: string; runId: string } {
+  const { workflowId, firstExecutionRunId: runId } = workflowInfo();
+  return { workflowId, runId };
+}
+
 /** The batches of this backfill, a group at a time. */
 async function* remembered(): AsyncGenerator<string[]> {
-  const { workflowId, firstExecutionRunId: runId } = workflowInfo();
   for (let after: string | undefined; ;) {
     const group = await short.rememberedBatches({
-      backfill: { workflowId, runId },
+      backfill: thisRun(),
       limit: GROUP,
       ...(after === undefined ? {} : { after }),
     });
@@ -55,8 +59,9 @@ async function audit(state: BackfillState, contractUri: string, auditId: string)
   let asOf: string | undefined;
   let table = '';
   for await (const batchIds of remembered()) {
-    if (!table) ({ table } = await working.createAudit({ contractUri, auditId }));
-    ({ asOf } = await working.mergeIntoAudit({ contractUri, auditId, batchIds }));
+    // Cancelled, both are waited for: what they make must not come after it was dropped.
+    if (!table) ({ table } = await waiting.createAudit({ contractUri, auditId, run: thisRun() }));
+    ({ asOf } = await waiting.mergeIntoAudit({ contractUri, auditId, batchIds }));
   }
   if (asOf === undefined) return undefined;
   const checks = await check(state.contract.table, table, auditId, asOf);
@@ -73,7 +78,8 @@ async function check(real: string, auditTable: string, auditId: string, asOf: st
     vars: { silver_tables: `${nameOf(real)}=${nameOf(auditTable)}` },
     schemaSuffix: `audit_${auditId}`,
   });
-  const invocation = await short.startDataform({ compilationResult: compilation.name, tags: ['gold'] });
+  const start = { compilationResult: compilation.name, tags: ['gold'] };
+  const invocation = await CancellationScope.nonCancellable(() => short.startDataform(start));
   try {
     await waiting.awaitDataform({ invocation });
     return 'passed';

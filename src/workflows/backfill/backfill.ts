@@ -9,7 +9,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { short } from '../activities.ts';
-import { announce } from '../announce.ts';
+import { announce, announceFailure } from '../announce.ts';
+import { codeOf } from '../failures.ts';
 import { materialize } from '../materialize.ts';
 import type { Materialized } from '../materialize.ts';
 import { publishAudited } from './audited.ts';
@@ -23,6 +24,9 @@ import { beginState } from './state.ts';
 import type { BackfillState } from './state.ts';
 import { statusOf } from './status.ts';
 import { cancelRunning, runWindow } from './window.ts';
+
+/** Refusals that whoever started it is told at once, and nobody else needs to hear of. */
+const OWN_REFUSALS = new Set(['CUP_RANGE_LEASED', 'CUP_BACKFILL_REJECTED', 'CUP_RANGE_INVALID', 'CUP_SOURCE_UNKNOWN']);
 
 /** What a backfill did. */
 export interface BackfillResult {
@@ -58,6 +62,7 @@ async function startAnew(input: BackfillInput, state: BackfillState): Promise<ne
 
 async function giveUp(settings: BackfillSettings, state: BackfillState, error: unknown): Promise<void> {
   if (isCancellation(error)) await cancelRunning(settings, state);
+  else if (!OWN_REFUSALS.has(codeOf(error))) await announceFailure(subjectOf(settings), settings.source, error);
   await giveBack(settings);
 }
 
@@ -76,18 +81,19 @@ async function finish(settings: BackfillSettings, state: BackfillState): Promise
   const gold = await materialize({ source, contractUri: state.contract.uri });
   show(settings, state, 'done');
   // Whoever stopped it knows that the rest is open.
-  const open = state.stopping ? state.counts.partitionsFailed : verified.open;
-  await tellPeople(settings, open, verified.first);
+  const open = Math.max(state.counts.partitionsFailed, state.stopping ? 0 : verified.open);
+  if (open) throw incomplete(open, verified.open ? verified.first : state.failures.map(({ partition }) => partition));
+  await announce({ subject: subjectOf(settings), source, state: 'healthy', reason: 'every partition is done' });
   return { status: statusOf(source, state, Date.now()), gold };
 }
 
-/** Says that a backfill ended as it should, or fails it with what to type. */
-async function tellPeople({ source }: BackfillSettings, open: number, first: string[]): Promise<void> {
-  const { workflowId } = workflowInfo();
-  const message = `${open} partitions are not done, first ${first.join(', ')}; everything else is committed`;
-  const news = open ? { state: 'failed' as const, reason: message } : { state: 'healthy' as const, reason: '' };
-  await announce({ subject: `backfill/${source}`, source, ...news });
-  if (!open) return;
-  const advice = `to run what failed again: cupel backfill retry ${workflowId}`;
-  throw ApplicationFailure.nonRetryable(`${message}; ${advice}`, 'CUP_BACKFILL_INCOMPLETE', { open, first });
+/** What people know it by. */
+const subjectOf = ({ source }: BackfillSettings): string => `backfill/${source}`;
+
+/** Says what is not done, and what to type. */
+function incomplete(open: number, first: string[]): ApplicationFailure {
+  const named = first.slice(0, 20).join(', ');
+  const advice = `to run what failed again: cupel backfill retry ${workflowInfo().workflowId}`;
+  const message = `${open} partitions are not done, first ${named}; everything else is committed; ${advice}`;
+  return ApplicationFailure.nonRetryable(message, 'CUP_BACKFILL_INCOMPLETE', { open, first });
 }

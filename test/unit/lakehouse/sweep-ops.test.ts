@@ -57,14 +57,16 @@ test('the chunk of a settled batch goes, that of an open one stays for as long a
   expect(left).toEqual([`chunks/${OPEN}.json`]);
 });
 
-test('plans go with their indexes after ninety days', async () => {
+test('plans go with their indexes, and marks of audited batches, after ninety days', async () => {
   const { swept, left } = await sweep({
     'plans/old.ndjson': 90,
     'plans/old.index.json': 90,
     'plans/new.ndjson': 89,
+    'backfills/aa/batches/old': 90,
+    'backfills/aa/batches/new': 89,
     'contracts/s/h.json': 400,
     '_outbox/s/all_hour/x': 400,
   });
-  expect(swept.plans).toBe(2);
-  expect(left).toEqual(['_outbox/s/all_hour/x', 'contracts/s/h.json', 'plans/new.ndjson']);
+  expect(swept.plans).toBe(3);
+  expect(left).toEqual(['_outbox/s/all_hour/x', 'backfills/aa/batches/new', 'contracts/s/h.json', 'plans/new.ndjson']);
 });
