@@ -94,7 +94,7 @@ export async function committer(input: CommitterInput): Promise<void> {
   tagEntity('committer');
   let waiting = input.waiting ?? [];
   let sweptAt = input.sweptAt ?? 0;
-  setHandler(waitingQuery, () => waiting);
+  setHandler(waitingQuery, () => waiting, { description: 'batches that wait to be committed' });
   setHandler(submit, (batches) => {
     waiting = [...waiting, ...batches];
   });

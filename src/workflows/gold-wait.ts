@@ -32,7 +32,7 @@ function deadlineOf(deadline: string | undefined, closed: boolean): number {
 /** Waits until every slot of the day is done or known to be missing, until the deadline, or until somebody says `goOn`. */
 export async function waitForDay(sources: string[], date: string, deadline: string | undefined): Promise<GoldDay> {
   let told = false;
-  setHandler(goOn, () => void (told = true));
+  setHandler(goOn, () => void (told = true), { description: 'go on with the partitions that are there' });
   let day = await short.lookAtGoldDay({ sources, date });
   const end = deadlineOf(deadline, day.closed);
   const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, (end - Date.now()) / LOOKS));

@@ -43,7 +43,7 @@ export async function source(input: SourceInput): Promise<void> {
   const drop = (closed: Lease): void => {
     leases = leases.filter((lease) => lease.runId !== closed.runId || lease.workflowId !== closed.workflowId);
   };
-  setHandler(leasesQuery, () => leases);
+  setHandler(leasesQuery, () => leases, { description: 'who has which range' });
   setHandler(releaseLease, (holder) => drop({ ...holder, range: { from: '', to: '' } }));
   setHandler(acquireLease, async (wanted) => {
     for (;;) {

@@ -12,7 +12,7 @@ import {
   statusQuery,
   stop,
 } from './messages.ts';
-import type { BackfillStatus } from './messages.ts';
+import type { BackfillStatus, ChunkOutcome } from './messages.ts';
 import { refresh } from './show.ts';
 import { chunkHasEnded, lineUpFailed } from './state.ts';
 import type { BackfillState } from './state.ts';
@@ -22,26 +22,46 @@ function demand(condition: boolean, otherwise: string): void {
   if (!condition) throw ApplicationFailure.nonRetryable(otherwise, 'CUP_BACKFILL_INPUT');
 }
 
+/** What every handler works with. */
+interface Hearing {
+  state: BackfillState;
+  /** Shows the state, and is the answer of every update. */
+  changed(): BackfillStatus;
+  /** Refuses what is of no use unless chunks are being processed. */
+  atWork(): void;
+}
+
 /** Hears what people and chunks say. Each change is shown at once; validators refuse what would change nothing. */
 export function handleUpdates(settings: BackfillSettings, state: BackfillState): void {
   const status = (): BackfillStatus => statusOf(settings.source, state, Date.now());
-  const changed = (): BackfillStatus => {
-    refresh(settings, state);
-    return status();
+  const hearing: Hearing = {
+    state,
+    changed: () => {
+      refresh(settings, state);
+      return status();
+    },
+    atWork: () => demand(state.phase === 'running', `it is ${state.phase}: no chunks are started now`),
   };
-  const atWork = (): void => demand(state.phase === 'running', `it is ${state.phase}: no chunks are started now`);
-
-  setHandler(statusQuery, status);
-  setHandler(chunkEnded, (outcome) => {
+  setHandler(statusQuery, status, { description: 'where it stands' });
+  const hear = (outcome: ChunkOutcome): void => {
     chunkHasEnded(state, outcome);
-    refresh(settings, state);
-  });
+    hearing.changed();
+  };
+  setHandler(chunkEnded, hear, { description: 'from a chunk: it has ended' });
+  handlePause(hearing);
+  handleConcurrency(hearing);
+  handleEnd(hearing);
+  handleApproval(hearing);
+}
+
+function handlePause({ state, changed, atWork }: Hearing): void {
   // Temporal's command line may say nothing at all.
   const pauseNow = (input: { reason?: string } | undefined): BackfillStatus => {
     state.paused = { reason: input?.reason || 'no reason given', at: Date.now() };
     return changed();
   };
   setHandler(pause, pauseNow, {
+    description: 'start no more chunks until it is resumed: {"reason":"…"}',
     validator: (_input: { reason?: string } | undefined) => {
       atWork();
       demand(!state.paused, 'it is paused already');
@@ -52,22 +72,33 @@ export function handleUpdates(settings: BackfillSettings, state: BackfillState):
     delete state.paused;
     return changed();
   };
-  setHandler(resume, resumeNow, { validator: () => demand(state.paused !== undefined, 'it is not paused') });
+  setHandler(resume, resumeNow, {
+    description: 'go on after a pause',
+    validator: () => demand(state.paused !== undefined, 'it is not paused'),
+  });
+}
+
+function handleConcurrency({ state, changed }: Hearing): void {
   const setNow = ({ maxConcurrency }: { maxConcurrency: number }): BackfillStatus => {
     state.maxConcurrency = maxConcurrency;
     return changed();
   };
   setHandler(setConcurrency, setNow, {
-    validator: ({ maxConcurrency }) => {
-      checkConcurrency(maxConcurrency);
-      demand(!state.inOrder || maxConcurrency === 1, 'each chunk depends on the one before: one at a time');
+    description: 'how many chunks run at once: {"maxConcurrency":4}',
+    validator: (input: { maxConcurrency: number } | undefined) => {
+      checkConcurrency(input?.maxConcurrency ?? NaN);
+      demand(!state.inOrder || input?.maxConcurrency === 1, 'each chunk depends on the one before: one at a time');
     },
   });
+}
+
+function handleEnd({ state, changed, atWork }: Hearing): void {
   const retryNow = (): BackfillStatus => {
     lineUpFailed(state);
     return changed();
   };
   setHandler(retryFailed, retryNow, {
+    description: 'run the failed chunks again, what is done in them left out',
     validator: () => {
       atWork();
       demand(!state.stopping, 'it is stopping');
@@ -79,22 +110,22 @@ export function handleUpdates(settings: BackfillSettings, state: BackfillState):
     return changed();
   };
   setHandler(stop, stopNow, {
+    description: 'start no more chunks and end when those that run have ended',
     validator: () => {
       atWork();
       demand(!state.stopping, 'it is stopping already');
     },
   });
-  handleApproval(state, changed);
 }
 
 /** What a person says of an audited backfill. */
-function handleApproval(state: BackfillState, changed: () => BackfillStatus): void {
+function handleApproval({ state, changed }: Hearing): void {
   const awaited = (): void =>
     demand(state.phase === 'awaiting approval', `it is ${state.phase}: nothing awaits approval`);
   const decide = (decision: 'approved' | 'rejected'): BackfillStatus => {
     if (state.audit) state.audit.decision = decision;
     return changed();
   };
-  setHandler(approve, () => decide('approved'), { validator: awaited });
-  setHandler(reject, () => decide('rejected'), { validator: awaited });
+  setHandler(approve, () => decide('approved'), { validator: awaited, description: 'audited: publish it' });
+  setHandler(reject, () => decide('rejected'), { validator: awaited, description: 'audited: throw it away' });
 }
