@@ -28,6 +28,8 @@ export interface ServerCommand {
   readyTimeoutMs?: number;
   /** Gives up the start. Default: nothing does. */
   signal?: AbortSignal;
+  /** Told its process id as soon as it has one, long before it is ready. */
+  spawned?: (pid: number) => void;
 }
 
 // Reads `add PID` and `del PID`; when its input ends, which is when we end, however we end, it kills what is left.
@@ -52,6 +54,9 @@ function tellWatchdog(line: string): void {
   }
   watchdog.stdin?.write(`${line}\n`);
 }
+
+/** The process that ends what is left when we are killed; undefined before the first child. */
+export const watchdogPid = (): number | undefined => watchdog?.pid;
 
 /** Makes a child in its own process group die with this process, also after a crash of ours. */
 export function dieWithUs(child: ChildProcess): void {
@@ -106,6 +111,7 @@ export async function spawnServer(server: ServerCommand): Promise<ServerProcess>
   // What it left running would hold its ports and files.
   child.once('exit', () => signalGroup(child, 'SIGKILL'));
   dieWithUs(child);
+  if (child.pid !== undefined) server.spawned?.(child.pid);
   const deadline = Date.now() + (server.readyTimeoutMs ?? 60_000);
   for (;;) {
     if (failure) throw new Error(`${server.name}: ${failure.message}; see ${server.logFile}\n${tail(server.logFile)}`);

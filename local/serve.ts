@@ -6,6 +6,7 @@ import type { Cloud } from './cloud.ts';
 import { identityOf } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { afterTheLastOne, noteServers, serversFile } from './servers-file.ts';
+import { lockState } from './state-lock.ts';
 
 /** What a running cloud says of itself, in `<state>/cloud.json`. */
 export interface CloudFile extends ProcessIdentity {
@@ -57,6 +58,7 @@ async function serve(): Promise<void> {
   const stateDirectory = path.resolve(values.state ?? '.cupel');
   await mkdir(stateDirectory, { recursive: true });
   const ended = askedToEnd();
+  const unlock = lockState(stateDirectory);
   await rm(cloudFile(stateDirectory), { force: true }); // of one that was killed
   await afterTheLastOne(stateDirectory);
   noteServers(stateDirectory);
@@ -81,9 +83,10 @@ async function serve(): Promise<void> {
     await announce(stateDirectory, cloud);
     await ended;
   } finally {
-    await rm(cloudFile(stateDirectory), { force: true });
     await cloud.stop();
     await rm(serversFile(stateDirectory), { force: true });
+    await rm(cloudFile(stateDirectory), { force: true });
+    unlock();
   }
 }
 

@@ -22,6 +22,9 @@ export interface SupervisedCommand extends Omit<ServerCommand, 'signal'> {
 /** Milliseconds before a server that died is started again: twice as long each time it dies within the longest. */
 const BACK_OFF = { first: 200, longest: 5_000 };
 
+/** Newest process of each server that this process started, by name; it may not be ready yet. */
+const spawned = new Map<string, number>();
+
 /** Servers that this process supervises, by name. */
 const supervised = new Map<string, SupervisedServer>();
 
@@ -30,17 +33,34 @@ const listeners = new Set<() => void>();
 /** The servers that are supervised now, by name. */
 export function supervisedServers(): Record<string, { pid: number; restarts: number }> {
   return Object.fromEntries(
-    [...supervised].map(([name, server]) => [name, { pid: server.pid(), restarts: server.restarts() }]),
+    [...spawned].map(([name, pid]) => [name, { pid, restarts: supervised.get(name)?.restarts() ?? 0 }]),
   );
 }
 
-/** Calls the listener whenever a server was started or started again. */
+/** Calls the listener whenever a process of a server was started, and when it is ready again. */
 export function onSupervision(listener: () => void): void {
   listeners.add(listener);
 }
 
 function told(): void {
   for (const listener of listeners) listener();
+}
+
+/** Starts a process of a server; whoever listens knows of it before it is ready. */
+function spawnNoted(command: SupervisedCommand, signal?: AbortSignal): Promise<ServerProcess> {
+  const note = (pid: number): void => {
+    spawned.set(command.name, pid);
+    told();
+  };
+  return spawnServer({ ...command, spawned: note, ...(signal ? { signal } : {}) });
+}
+
+/** Settles when the signal aborts: what hangs must not hold up a stop. */
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** One server, whichever process of it runs now. */
@@ -66,14 +86,22 @@ class Supervisor implements SupervisedServer {
   }
 
   async stop(): Promise<void> {
-    if (supervised.get(this.#command.name) === this) supervised.delete(this.#command.name);
     this.#stopped.abort();
     await this.#server.stop();
     await this.#watching;
+    if (supervised.get(this.#command.name) !== this) return;
+    supervised.delete(this.#command.name);
+    spawned.delete(this.#command.name);
+    told();
   }
 
   #say(text: string): void {
-    appendFileSync(this.#command.logFile, `supervisor: ${new Date().toISOString()} ${this.#command.name} ${text}\n`);
+    const line = `supervisor: ${new Date().toISOString()} ${this.#command.name} ${text}\n`;
+    try {
+      appendFileSync(this.#command.logFile, line);
+    } catch {
+      process.stderr.write(line); // a full disk must not end the supervision
+    }
   }
 
   async #watch(): Promise<void> {
@@ -96,8 +124,8 @@ class Supervisor implements SupervisedServer {
   async #again(signal: AbortSignal): Promise<boolean> {
     let server: ServerProcess | undefined;
     try {
-      server = await spawnServer({ ...this.#command, signal });
-      await this.#command.onRestart?.();
+      server = await spawnNoted(this.#command, signal);
+      await Promise.race([this.#command.onRestart?.(), abortOf(signal)]);
     } catch (error) {
       await server?.stop();
       if (!signal.aborted) this.#say(`could not be started again: ${(error as Error).message}`);
@@ -118,7 +146,7 @@ class Supervisor implements SupervisedServer {
  * @throws Error when it does not become ready the first time
  */
 export async function superviseServer(command: SupervisedCommand): Promise<SupervisedServer> {
-  const server = new Supervisor(command, await spawnServer(command));
+  const server = new Supervisor(command, await spawnNoted(command));
   supervised.set(command.name, server);
   told();
   return server;

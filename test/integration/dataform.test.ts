@@ -117,10 +117,10 @@ async function writeProject(files: Record<string, string>): Promise<string> {
   return project;
 }
 
-async function start(files: Record<string, string>): Promise<DataformServer> {
+async function start(files: Record<string, string>, work = 'work'): Promise<DataformServer> {
   return startDataform({
     projectDirectory: await writeProject(files),
-    workDirectory: path.join(directory, 'work'),
+    workDirectory: path.join(directory, work),
     projectId: 'cupel-test',
     location: 'us-central1',
     bigqueryUrl: `http://127.0.0.1:${(bigquery.address() as AddressInfo).port}`,
@@ -357,4 +357,47 @@ test('stopping the server ends a compilation that runs', async () => {
   expect(Date.now() - started).toBeLessThan(1_000);
   expect(await compiling).toMatchObject({ code: expect.any(Number) as number });
   await using.close();
+});
+
+test('what ran when the service died goes on after its restart, from where it was; what had ended stays so', async () => {
+  const invokeAt = async (using: v1.DataformClient, compilationResult: string): Promise<string> => {
+    const workflowInvocation = { compilationResult, invocationConfig: { includedTags: ['daily'] } };
+    const [invocation] = await using.createWorkflowInvocation({ parent: PARENT, workflowInvocation });
+    return invocation.name ?? '';
+  };
+  const stateAt = async (using: v1.DataformClient, name: string): Promise<unknown> =>
+    (await using.getWorkflowInvocation({ name }))[0].state;
+  const first = await start(PROJECT, 'restarted');
+  const before = connect(first);
+  const compilation = (await compile({}, before)).name ?? '';
+  const ended = await invokeAt(before, compilation);
+  await expect.poll(() => stateAt(before, ended), { timeout: 30_000, interval: 50 }).toBe('SUCCEEDED');
+  outcome = (sql) => ({ hangs: sql.includes('second') });
+  const running = await invokeAt(before, compilation);
+  const hangs = (): number => queries.filter((query) => query.state === 'RUNNING').length;
+  await expect.poll(hangs, { timeout: 30_000, interval: 50 }).toBe(1);
+  const stopped = await invokeAt(before, compilation);
+  await expect.poll(hangs, { timeout: 30_000, interval: 50 }).toBe(2);
+  await before.cancelWorkflowInvocation({ name: stopped });
+  const [seen] = await before.getWorkflowInvocation({ name: ended });
+  await before.close();
+  await first.stop();
+
+  outcome = () => ({});
+  queries = [];
+  const second = await start(PROJECT, 'restarted');
+  const after = connect(second);
+  try {
+    expect((await after.getCompilationResult({ name: compilation }))[0].name).toBe(compilation);
+    expect((await after.getWorkflowInvocation({ name: ended }))[0]).toEqual(seen);
+    await expect.poll(() => stateAt(after, running), { timeout: 30_000, interval: 50 }).toBe('SUCCEEDED');
+    expect(await stateAt(after, stopped)).toBe('CANCELLED');
+    // The first table had succeeded before: it is not made again.
+    expect(queries.some(({ sql }) => /`cupel-test\.gold\.first`[^]*raw/.test(sql))).toBe(false);
+    const [listed] = await after.listWorkflowInvocations({ parent: PARENT, orderBy: 'name asc' });
+    expect(listed.map(({ name }) => name)).toEqual([ended, running, stopped]);
+  } finally {
+    await after.close();
+    await second.stop();
+  }
 });
