@@ -19,9 +19,9 @@ interface Kind {
 const SERVERS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];
 const KINDS: Kind[] = [
   { name: 'unit', budget: 60, tools: [], workers: 2 },
-  { name: 'workflow', budget: 60, tools: ['temporal', 'testServer'], workers: 2 },
+  { name: 'workflow', budget: 180, tools: ['temporal', 'testServer'], workers: 2 },
   { name: 'integration', budget: 120, tools: [...SERVERS, 'pyicebergPython'], workers: 2 },
-  { name: 'system', budget: 120, tools: [...SERVERS, 'pyicebergPython'], workers: 1 },
+  { name: 'system', budget: 240, tools: [...SERVERS, 'pyicebergPython'], workers: 1 },
 ];
 
 interface Outcome {

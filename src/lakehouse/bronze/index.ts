@@ -2,5 +2,5 @@ export { bronzeName, hourFolder, hourOf, parseBronzeName, partitionOf } from './
 export type { BronzeName } from './bronze-name.ts';
 export { listBronze, listFeed, wholeHours } from './list-bronze.ts';
 export type { HourRange } from './list-bronze.ts';
-export { missingRuns, partitionsOf } from './partitions.ts';
+export { missingRuns, partitionsOf, slotMs } from './partitions.ts';
 export type { MissingRun, Partition } from './partitions.ts';

@@ -33,10 +33,19 @@ export interface MissingRun {
   slots: number;
 }
 
+const HOUR_MS = 3_600_000;
+
+/**
+ * Milliseconds of a feed's slots; undefined: it has no schedule. An hour at least, since a folder's name tells no more: of a
+ * feed that is polled more often only a whole hour without an answer is seen.
+ */
+export function slotMs({ intervalSeconds }: Pick<Feed, 'intervalSeconds'>): number | undefined {
+  return intervalSeconds === undefined ? undefined : Math.max(HOUR_MS, intervalSeconds * 1000);
+}
+
 function missingOf(feed: Feed, hours: string[]): MissingRun[] {
-  const { intervalSeconds } = feed;
-  if (!intervalSeconds) return [];
-  const width = intervalSeconds * 1000;
+  const width = slotMs(feed);
+  if (width === undefined) return [];
   const slots = [...new Set(hours.map((hour) => Math.floor(Date.parse(`${hour}:00:00Z`) / width)))].sort(
     (a, b) => a - b,
   );

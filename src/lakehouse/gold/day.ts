@@ -1,4 +1,5 @@
 import type { CompiledContract, Feed } from '../../contracts/index.ts';
+import { slotMs } from '../bronze/index.ts';
 import type { LedgerState } from '../ledger/index.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -52,8 +53,8 @@ export function dayState(contract: Pick<CompiledContract, 'feeds'>, states: Ledg
   const late: string[] = [];
   let expected = 0;
   for (const feed of contract.feeds) {
-    if (!feed.intervalSeconds) continue;
-    const width = feed.intervalSeconds * 1000;
+    const width = slotMs(feed);
+    if (width === undefined) continue;
     const { closed, first } = knownSlots(feed, width, states);
     for (let slot = Math.floor(start / width); (slot + 1) * width <= end; slot += 1) {
       if ((slot + 1) * width <= start || slot < first) continue;

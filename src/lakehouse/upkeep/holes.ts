@@ -1,7 +1,7 @@
 import { unpackObject } from '../../contracts/index.ts';
 import type { CompiledContract, Feed } from '../../contracts/index.ts';
 import { CupelError } from '../../errors.ts';
-import { missingRuns, partitionsOf } from '../bronze/index.ts';
+import { missingRuns, partitionsOf, slotMs } from '../bronze/index.ts';
 import type { HourRange, MissingRun } from '../bronze/index.ts';
 import type { ChunkObject } from '../deltas/index.ts';
 import { ledgerEvent } from '../ledger/index.ts';
@@ -28,12 +28,13 @@ export interface HoleResources {
   progress(objects: number): void;
 }
 
-const widthOf = (feed: Feed | undefined): number => (feed?.intervalSeconds ?? 0) * 1000;
+const intervalMs = (feed: Feed): number => (feed.intervalSeconds ?? 0) * 1000;
 
 /** Whether a missing run of the ledger lies so far inside the range that the listing would show it. */
 function isJudged(contract: CompiledContract, { from, to }: HourRange, { detail }: LedgerState): boolean {
   const run = detail as Partial<MissingRun>;
-  const width = widthOf(contract.feeds.find(({ name }) => name === run.feed));
+  const feed = contract.feeds.find(({ name }) => name === run.feed);
+  const width = feed && slotMs(feed);
   if (!run.from || !run.to || !width) return false;
   return Date.parse(run.from) - width >= from.getTime() && Date.parse(run.to) + width <= to.getTime();
 }
@@ -79,7 +80,7 @@ async function judgeGap(
   carrierOf: (name: string) => Promise<number | undefined>,
   { feed, nominal }: { feed: Feed; nominal: number },
 ): Promise<Judgement> {
-  const width = widthOf(feed);
+  const width = intervalMs(feed);
   const partition = `${feed.name}/${new Date(nominal).toISOString().slice(0, 13)}`;
   for (const object of objects.filter((candidate) => candidate.partition === partition)) {
     const carried = await carrierOf(object.name);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CompiledContract } from '../../../../src/contracts/index.ts';
-import { partitionsOf } from '../../../../src/lakehouse/bronze/index.ts';
+import { missingRuns, partitionsOf } from '../../../../src/lakehouse/bronze/index.ts';
 import type { MissingRun, Partition } from '../../../../src/lakehouse/bronze/index.ts';
 import type { ChunkObject } from '../../../../src/lakehouse/deltas/index.ts';
 import type { LedgerState } from '../../../../src/lakehouse/ledger/index.ts';
@@ -197,4 +197,15 @@ test('nothing in Bronze: nothing is planned, whatever the ledger remembers', asy
   const { lines, text, index } = await planOver([], () => [committed(today, one), gapOf(HOUR)]);
   expect([lines, text, index.chunks]).toEqual([[], '', []]);
   expect(index.totals).toMatchObject({ chunks: 0, missingSlots: 0, toProcess: { partitions: 0 } });
+});
+
+test('a feed that is polled more often than hourly misses whole hours, since folders tell no more', () => {
+  const often = { ...today, feeds: [{ ...today.feeds[0]!, intervalSeconds: 600 }] };
+  const runs = missingRuns(
+    often,
+    ['00', '01', '04'].map((hour) => ({ partition: `all_hour/2025-01-01T${hour}` })),
+  );
+  expect(runs).toEqual([
+    { feed: 'all_hour', from: '2025-01-01T02:00:00.000Z', to: '2025-01-01T04:00:00.000Z', slots: 2 },
+  ]);
 });
