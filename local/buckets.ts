@@ -12,12 +12,22 @@ export const BUCKETS = {
   quarantine: 'cupel-quarantine',
 } as const;
 
-/** Topics: the records, Bronze's finalize notifications, and what people are told. */
+/** Topics: the records, Bronze's finalize notifications, what people are told, and what others have started. */
 export const TOPICS = {
   records: 'cupel-records',
   finalized: 'cupel-bronze-finalized',
   notifications: 'cupel-notifications',
+  control: 'cupel-control',
 } as const;
+
+/** The worker's subscription of the topic `cupel-control`. */
+export const CONTROL_SUBSCRIPTION = 'cupel-control-worker';
+
+/** As docs/production.md has it, with waits for a laptop. */
+const CONTROL_OPTIONS = {
+  ackDeadlineSeconds: 60,
+  retryPolicy: { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 10 } },
+};
 
 /** HTTP's conflict and gRPC's ALREADY_EXISTS. */
 const THERE = new Set<unknown>([409, 6]);
@@ -30,12 +40,13 @@ async function unlessThere(creation: Promise<unknown>): Promise<void> {
   }
 }
 
-/** Makes buckets, topics, the notification of Bronze and the template: what Terraform makes in the cloud. */
+/** Makes buckets, topics, the worker's subscription, the notification of Bronze and the template: what Terraform makes in the cloud. */
 export async function provision(storage: Storage, pubsub: PubSub): Promise<void> {
   await Promise.all([
     ...Object.values(BUCKETS).map((name) => unlessThere(storage.createBucket(name))),
     ...Object.values(TOPICS).map((name) => unlessThere(pubsub.createTopic(name))),
   ]);
+  await unlessThere(pubsub.createSubscription(TOPICS.control, CONTROL_SUBSCRIPTION, CONTROL_OPTIONS));
   await notifyOfBronze(storage, pubsub);
   const template = await readFile(path.join(PROJECT, 'beam/deploy/kappa.json'));
   await storage.bucket(BUCKETS.ops).file('templates/kappa.json').save(template, { resumable: false });

@@ -5,7 +5,7 @@ import { Storage } from '@google-cloud/storage';
 import { PROJECT } from '../scripts/tools.ts';
 import { ObjectStore } from '../src/lakehouse/object-store.ts';
 import { startBigQuery } from './bigquery/start.ts';
-import { BUCKETS, notifyOfBronze, provision, TOPICS } from './buckets.ts';
+import { BUCKETS, CONTROL_SUBSCRIPTION, notifyOfBronze, provision, TOPICS } from './buckets.ts';
 import { startCatalog } from './catalog/start.ts';
 import { startDataflow } from './dataflow/server.ts';
 import { startDataform } from './dataform/server.ts';
@@ -74,6 +74,8 @@ function common(options: CloudOptions): Record<string, string> {
     CUPEL_QUARANTINE_BUCKET: BUCKETS.quarantine,
     CUPEL_RECORDS_TOPIC: TOPICS.records,
     CUPEL_NOTIFICATIONS_TOPIC: TOPICS.notifications,
+    CUPEL_CONTROL_TOPIC: TOPICS.control,
+    CUPEL_CONTROL_SUBSCRIPTION: CONTROL_SUBSCRIPTION,
     CUPEL_CATALOG_WAREHOUSE: WAREHOUSE,
     CUPEL_CATALOG_NAME: CATALOG,
     CUPEL_CONTRACTS_DIR: options.contractsDirectory ?? path.join(PROJECT, 'sources'),
@@ -212,6 +214,7 @@ async function startProduct(
   const functions = await started.add(startFunctions((token, audience) => metadata.verify(token, audience)));
   env.CUPEL_FUNCTION_POLL_URL = functions.pollUrl;
   env.CUPEL_FUNCTION_ON_FINALIZE_URL = functions.onFinalizeUrl;
+  env.CUPEL_FUNCTION_TRIGGER_URL = functions.triggerUrl;
   const events = {
     pubsub,
     topic: TOPICS.finalized,

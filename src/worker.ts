@@ -3,6 +3,8 @@ import { createActivities } from './activities/index.ts';
 import { CupelError } from './errors.ts';
 import { readEnvironment } from './gcp/env.ts';
 import { temporalSettings } from './temporal.ts';
+import { serveControl } from './worker/control.ts';
+import type { ControlSubscriber } from './worker/control.ts';
 import { startHealth } from './worker/health.ts';
 import { connectTemporal, createWorkers, installRuntime, reachTemporal, runWorkers } from './worker/run.ts';
 import { workerSettings } from './worker/settings.ts';
@@ -22,11 +24,15 @@ async function main(): Promise<void> {
         temporal: () => reachTemporal(connections),
       })
     : undefined;
+  let control: ControlSubscriber | undefined;
   try {
-    const activities = createActivities(await connectResources(environment, connections.client));
+    const resources = await connectResources(environment, connections.client);
+    const activities = createActivities(resources);
     for (const [queue, worker] of await createWorkers(settings, connections, activities)) workers.set(queue, worker);
+    if (settings.controlSubscription) control = await serveControl(settings.controlSubscription, resources);
     await runWorkers([...workers.values()]);
   } finally {
+    await control?.stop();
     await health?.stop();
     await connections.close().catch(tell); // refused while a worker that was forced to end still holds one
   }

@@ -45,6 +45,8 @@ export interface CupelEnvironment {
   pollFunctionUrl: string;
   /** Topic of the records. `CUPEL_RECORDS_TOPIC`, default cupel-records. */
   recordsTopic: string;
+  /** Topic by which others have workflows started. `CUPEL_CONTROL_TOPIC`, default cupel-control; needed by the function `trigger` only. */
+  controlTopic: string;
   /** Topic that tells people of failures and recoveries. `CUPEL_NOTIFICATIONS_TOPIC`, default cupel-notifications. */
   notificationsTopic: string;
   /**
@@ -130,6 +132,7 @@ export function readEnvironment(env: Variables = process.env): CupelEnvironment 
     dataformRepository: env.CUPEL_DATAFORM_REPOSITORY || `projects/${project}/locations/${region}/repositories/cupel`,
     pollFunctionUrl: env.CUPEL_FUNCTION_POLL_URL || '',
     recordsTopic: env.CUPEL_RECORDS_TOPIC || 'cupel-records',
+    controlTopic: env.CUPEL_CONTROL_TOPIC || 'cupel-control',
     notificationsTopic: env.CUPEL_NOTIFICATIONS_TOPIC || 'cupel-notifications',
     ...webhook(env),
     goldMaxBytes: positiveInteger(env, 'CUPEL_GOLD_MAX_BYTES', 2 ** 40),

@@ -10,6 +10,9 @@ import { limitsOf } from './limits.ts';
 import { addressText } from './settings.ts';
 import type { Queue, WorkerSettings } from './settings.ts';
 
+/** Signals that end a worker process. */
+export const SHUTDOWN_SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
+
 /** Milliseconds after the grace time until a worker whose activities do not end gives up on them. */
 const FORCE_AFTER_MS = 5_000;
 
@@ -23,7 +26,7 @@ const REACHABLE_WITHIN_MS = 2_000;
 export function installRuntime({ logLevel, metrics }: WorkerSettings): void {
   Runtime.install({
     logger: new DefaultLogger(logLevel),
-    shutdownSignals: ['SIGINT', 'SIGTERM'],
+    shutdownSignals: SHUTDOWN_SIGNALS,
     ...(metrics ? { telemetryOptions: { metrics: { prometheus: { bindAddress: addressText(metrics) } } } } : {}),
   });
 }

@@ -27,6 +27,8 @@ export interface WorkerSettings {
   health?: ListenAddress;
   /** Where Prometheus reads `/metrics`. `CUPEL_METRICS_ADDRESS`, IP:port. Default: nowhere. */
   metrics?: ListenAddress;
+  /** Pull subscription of the topic `cupel-control`. `CUPEL_CONTROL_SUBSCRIPTION`. Default: none, nothing is taken from outside. */
+  controlSubscription?: string;
   limits: WorkerLimits;
 }
 
@@ -109,12 +111,14 @@ function limitsOf(env: Variables): WorkerLimits {
 export function workerSettings(env: Variables = process.env): WorkerSettings {
   const health = addressOf(env, 'CUPEL_HEALTH_ADDRESS');
   const metrics = addressOf(env, 'CUPEL_METRICS_ADDRESS');
+  const { CUPEL_CONTROL_SUBSCRIPTION: controlSubscription } = env;
   return {
     queues: queuesOf(env),
     logLevel: env.CUPEL_LOG_LEVEL === 'DEBUG' ? 'DEBUG' : 'INFO',
     shutdownGraceSeconds: count(env, 'CUPEL_SHUTDOWN_GRACE_SECONDS', 10, 0),
     ...(health ? { health } : {}),
     ...(metrics ? { metrics } : {}),
+    ...(controlSubscription ? { controlSubscription } : {}),
     limits: limitsOf(env),
   };
 }

@@ -34,5 +34,9 @@ export const maintainId = (source: string, date: string): string => `maintain/${
 /** Reconciliation of a range of a source. */
 export const reconcileId = (source: string, from: string, to: string): string => `reconcile/${source}/${from}/${to}`;
 
+/** A tick that was asked for through the topic `cupel-control`; the schedules' own are named by them. */
+export const controlTickId = (tick: { kind: string; source?: string; feed?: string; nominalTime: string }): string =>
+  `tick/control/${[tick.kind, tick.source, tick.feed].filter(Boolean).join('/')}-${tick.nominalTime}`;
+
 /** One look whether anything stands still. */
 export const monitorId = (nominalTime: string): string => `monitor/${nominalTime}`;

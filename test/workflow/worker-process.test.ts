@@ -4,11 +4,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { PubSub } from '@google-cloud/pubsub';
 import { Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startMetadata } from '../../local/metadata/server.ts';
 import { freePort } from '../../local/ports.ts';
+import { startPubsub } from '../../local/pubsub/server.ts';
 import { workflowBundle } from '../../local/workflow-bundle.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
 import { setUpTemporal } from '../../src/starter/temporal-setup.ts';
@@ -122,6 +124,32 @@ test('each queue can have a process of its own', async () => {
   expect(await polls(child, TASK_QUEUE)).toBe(false);
   child.kill('SIGINT');
   expect(await end(child), log()).toBe(0);
+});
+
+test('it takes messages of its control subscription, and still ends by itself', async () => {
+  const server = await startPubsub();
+  process.env.PUBSUB_EMULATOR_HOST = server.endpoint;
+  const pubsub = new PubSub({ projectId: 'cupel-test' });
+  const [topic] = await pubsub.createTopic('cupel-control');
+  await topic.createSubscription('cupel-control-worker');
+  const { child, log } = startWorker({
+    CUPEL_CONTROL_SUBSCRIPTION: 'cupel-control-worker',
+    PUBSUB_EMULATOR_HOST: server.endpoint,
+  });
+  await topic.publishMessage({ json: { kind: 'maintain', source: 'none', nominalTime: '2025-05-05T03:30:00Z' } });
+  const client = new Client({ connection: env.connection, namespace: NAMESPACE });
+  const handle = client.workflow.getHandle('tick/control/maintain/none-2025-05-05T03:30:00Z');
+  const type = (): Promise<string> =>
+    handle
+      .describe()
+      .then((found) => found.type)
+      .catch(() => 'none');
+  await expect.poll(type, { timeout: 40_000, message: log() }).toBe('tick');
+  child.kill('SIGTERM');
+  expect(await end(child), log()).toBe(0);
+  await handle.terminate().catch(() => undefined); // it may have failed meanwhile: there is no such source
+  await pubsub.close();
+  await server.stop();
 });
 
 /** A function that never answers. */

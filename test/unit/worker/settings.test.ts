@@ -20,6 +20,7 @@ test('every setting has a variable', () =>
       CUPEL_SHUTDOWN_GRACE_SECONDS: '0',
       CUPEL_HEALTH_ADDRESS: '0.0.0.0:8081',
       CUPEL_METRICS_ADDRESS: '[::1]:9090',
+      CUPEL_CONTROL_SUBSCRIPTION: 'cupel-control-worker',
       CUPEL_WORKER_CPU_TARGET: '0.7',
       CUPEL_WORKER_MEMORY_TARGET: '0.6',
       CUPEL_WORKER_MIN_ACTIVITIES: '300',
@@ -31,6 +32,7 @@ test('every setting has a variable', () =>
     shutdownGraceSeconds: 0,
     health: { host: '0.0.0.0', port: 8081 },
     metrics: { host: '::1', port: 9090 },
+    controlSubscription: 'cupel-control-worker',
     limits: { cpuTarget: 0.7, memoryTarget: 0.6, minActivities: 300, maxActivities: 300, backfillActivities: 5 },
   }));
 
