@@ -6,11 +6,14 @@ import { fromJSON } from '@grpc/proto-loader';
 export class GrpcError extends Error {
   readonly code: grpc.status;
   readonly details: string;
+  /** Trailers, such as `grpc-status-details-bin`. */
+  readonly metadata: grpc.Metadata | undefined;
 
-  constructor(code: grpc.status, details: string) {
+  constructor(code: grpc.status, details: string, metadata?: grpc.Metadata) {
     super(details);
     this.code = code;
     this.details = details;
+    this.metadata = metadata;
   }
 }
 
@@ -44,6 +47,7 @@ export function unary<Request, Response>(
           callback({
             code: known ? error.code : grpc.status.INTERNAL,
             details: known ? error.details : String((error as Error).stack),
+            ...(known && error.metadata ? { metadata: error.metadata } : {}),
           });
         },
       );

@@ -1,9 +1,14 @@
-import { loadProtos, serveGrpc, serviceOf, unary } from '../grpc.ts';
+import { loadProtos, serveGrpc, serviceOf } from '../grpc.ts';
 import type { LocalGrpcServer } from '../grpc.ts';
 import { Broker } from './broker.ts';
-import type { Topic, Unsent } from './broker.ts';
-import type { PushConfig, SubscriptionSpec } from './messages.ts';
-import { streamingPull } from './streaming-pull.ts';
+import { Deliveries } from './deliveries.ts';
+import type { DeliveryOptions } from './deliveries.ts';
+import { Schemas } from './schemas/schemas.ts';
+import { publisherService } from './services/publisher.ts';
+import { schemaService } from './services/schema.ts';
+import { subscriberService } from './services/subscriber.ts';
+import { Snapshots } from './snapshots.ts';
+import { Journal } from './state/journal.ts';
 
 /** A running Pub/Sub server. */
 export interface PubsubServer extends LocalGrpcServer {
@@ -13,90 +18,32 @@ export interface PubsubServer extends LocalGrpcServer {
   backlog(subscription: string): number;
 }
 
-interface PullRequest {
-  subscription: string;
-  maxMessages: number;
-  returnImmediately?: boolean;
+/** Pub/Sub's settings. */
+export interface PubsubOptions extends DeliveryOptions {
+  /** Default: a free one. */
+  port?: number;
+  /** Folder of what outlives a stop or a kill: the file `pubsub.ndjson`. Default: all lives in memory. */
+  stateDirectory?: string;
 }
 
-/** How long an empty pull is held open; Google's waits longer, but the client asks again. */
-const PULL_WAIT_MS = 1_000;
-
-interface UpdateMask {
-  updateMask?: { paths?: string[] };
-}
-
-function publisherHandlers(broker: Broker) {
-  return {
-    createTopic: unary((topic: Topic) => broker.createTopic(topic)),
-    updateTopic: unary(({ topic, updateMask }: { topic: Topic } & UpdateMask) =>
-      broker.updateTopic(topic, updateMask?.paths ?? []),
-    ),
-    getTopic: unary(({ topic }: { topic: string }) => broker.topic(topic)),
-    listTopics: unary(({ project }: { project: string }) => ({ topics: broker.topics(project) })),
-    listTopicSubscriptions: unary(({ topic }: { topic: string }) => ({ subscriptions: broker.subscriptionsOf(topic) })),
-    deleteTopic: unary(({ topic }: { topic: string }) => {
-      broker.deleteTopic(topic);
-      return {};
-    }),
-    publish: unary(({ topic, messages }: { topic: string; messages?: Unsent[] }) => ({
-      messageIds: broker.publish(topic, messages ?? []),
-    })),
-  };
-}
-
-function subscriberHandlers(broker: Broker) {
-  return {
-    createSubscription: unary((spec: SubscriptionSpec) => broker.createSubscription(spec)),
-    getSubscription: unary(({ subscription }: { subscription: string }) => broker.subscription(subscription).spec),
-    updateSubscription: unary(({ subscription, updateMask }: { subscription: SubscriptionSpec } & UpdateMask) =>
-      broker.updateSubscription(subscription, updateMask?.paths ?? []),
-    ),
-    modifyPushConfig: unary(({ subscription, pushConfig }: { subscription: string; pushConfig?: PushConfig }) => {
-      const { spec } = broker.subscription(subscription);
-      // An empty configuration makes it a pull subscription.
-      broker.updateSubscription({ ...spec, pushConfig: pushConfig ?? {} }, ['push_config']);
-      return {};
-    }),
-    listSubscriptions: unary(({ project }: { project: string }) => ({ subscriptions: broker.subscriptions(project) })),
-    deleteSubscription: unary(({ subscription }: { subscription: string }) => {
-      broker.deleteSubscription(subscription);
-      return {};
-    }),
-    acknowledge: unary(({ subscription, ackIds }: { subscription: string; ackIds?: string[] }) => {
-      const found = broker.subscription(subscription);
-      for (const ackId of ackIds ?? []) found.ack(ackId);
-      return {};
-    }),
-    modifyAckDeadline: unary((request: { subscription: string; ackIds?: string[]; ackDeadlineSeconds?: number }) => {
-      const found = broker.subscription(request.subscription);
-      for (const ackId of request.ackIds ?? []) found.extend(ackId, request.ackDeadlineSeconds ?? 0);
-      return {};
-    }),
-    pull: unary(async ({ subscription, maxMessages, returnImmediately }: PullRequest) => {
-      const found = broker.subscription(subscription);
-      if (!returnImmediately) await found.waitForMessage(PULL_WAIT_MS);
-      return { receivedMessages: found.take(maxMessages) };
-    }),
-    streamingPull: (call: Parameters<typeof streamingPull>[1]) => streamingPull(broker, call),
-  };
-}
-
-/**
- * Starts Pub/Sub on the loopback interface: publish, pull, streaming pull, push, ordering, filters, retry and dead letters.
- *
- * @param options.identityToken makes the token of a push subscription that asks for one
- */
-export async function startPubsub(
-  options: { port?: number; identityToken?: (audience: string) => string } = {},
-): Promise<PubsubServer> {
+/** Starts Pub/Sub on the loopback interface, where its state ends. */
+export async function startPubsub(options: PubsubOptions = {}): Promise<PubsubServer> {
   const protos = loadProtos('@google-cloud/pubsub/build/protos/protos.json');
-  const broker = new Broker(options.identityToken);
+  const journal = new Journal(options.stateDirectory);
+  const schemas = new Schemas(journal);
+  const snapshots = new Snapshots(journal);
+  const deliveries = new Deliveries(options, schemas);
+  const broker = new Broker({ journal, schemas, snapshots, deliveries });
+  const services = {
+    Publisher: publisherService(broker, snapshots),
+    Subscriber: subscriberService(broker, snapshots, deliveries),
+    SchemaService: schemaService(schemas),
+  };
   const server = await serveGrpc(
-    [
-      { definition: serviceOf(protos, 'google.pubsub.v1.Publisher'), handlers: publisherHandlers(broker) },
-      { definition: serviceOf(protos, 'google.pubsub.v1.Subscriber'), handlers: subscriberHandlers(broker) },
-    ],
+    Object.entries(services).map(([name, handlers]) => ({
+      definition: serviceOf(protos, `google.pubsub.v1.${name}`),
+      handlers,
+    })),
     options.port ?? 0,
   );
   return {

@@ -1,5 +1,5 @@
 import grpc from '@grpc/grpc-js';
-import { GrpcError } from '../grpc.ts';
+import { GrpcError } from '../../grpc.ts';
 
 /** Whether a message with these attributes is wanted. */
 export type Filter = (attributes: Record<string, string>) => boolean;

@@ -1,8 +1,10 @@
-import grpc from '@grpc/grpc-js';
-import { GrpcError } from '../grpc.ts';
-import type { Broker } from './broker.ts';
-import { sizeOf } from './messages.ts';
-import type { Consumer, Subscription } from './subscription.ts';
+import type grpc from '@grpc/grpc-js';
+import { GrpcError } from '../../grpc.ts';
+import type { Broker } from '../broker.ts';
+import { sizeOf } from '../messages.ts';
+import type { Consumer } from '../subscription/consumer.ts';
+import type { Subscription } from '../subscription/subscription.ts';
+import { pullable } from './pullable.ts';
 
 interface StreamRequest {
   subscription?: string;
@@ -23,6 +25,9 @@ function properties({ spec }: Subscription): object {
   };
 }
 
+const statusOf = (error: unknown): unknown =>
+  error instanceof GrpcError ? { code: error.code, details: error.details } : error;
+
 function consumerOf(call: Call, subscription: Subscription, first: StreamRequest): Consumer {
   const maxMessages = Number(first.maxOutstandingMessages) || 1_000;
   const maxBytes = Number(first.maxOutstandingBytes) || Infinity;
@@ -42,11 +47,25 @@ function consumerOf(call: Call, subscription: Subscription, first: StreamRequest
       bytes -= sizeOf(message);
       subscription.wake();
     },
-    end() {
-      const details = `Resource not found (resource=${subscription.spec.name}).`;
-      call.emit('error', { code: grpc.status.NOT_FOUND, details });
-    },
+    end: (reason) => call.emit('error', statusOf(reason)),
   };
+}
+
+/** Takes acknowledgements and new deadlines; an exactly-once subscription confirms them. */
+function settle(call: Call, subscription: Subscription, request: StreamRequest): void {
+  const { ackIds = [], modifyDeadlineAckIds = [], modifyDeadlineSeconds = [] } = request;
+  const notAcked = new Set(subscription.ack(ackIds));
+  const notMoved = new Set(
+    modifyDeadlineAckIds.flatMap((ackId, index) => subscription.extend([ackId], modifyDeadlineSeconds[index] ?? 0)),
+  );
+  if (!subscription.spec.enableExactlyOnceDelivery) return;
+  const confirmed = (ids: string[], invalid: Set<string>) => ({
+    ackIds: ids.filter((id) => !invalid.has(id)),
+    invalidAckIds: [...invalid],
+  });
+  if (ackIds.length) call.write({ acknowledgeConfirmation: confirmed(ackIds, notAcked) });
+  if (modifyDeadlineAckIds.length)
+    call.write({ modifyAckDeadlineConfirmation: confirmed(modifyDeadlineAckIds, notMoved) });
 }
 
 /** Serves one StreamingPull: messages flow as long as the client has room; acknowledgements come by stream or by call. */
@@ -59,22 +78,18 @@ export function streamingPull(broker: Broker, call: Call): void {
   call.on('data', (request: StreamRequest) => {
     if (!subscription) {
       try {
-        subscription = broker.subscription(request.subscription ?? '');
+        subscription = pullable(broker.subscription(request.subscription ?? ''));
       } catch (error) {
-        call.emit('error', error instanceof GrpcError ? { code: error.code, details: error.details } : error);
+        call.emit('error', statusOf(error));
         return;
       }
       consumer = consumerOf(call, subscription, request);
       call.write({ receivedMessages: [], subscriptionProperties: properties(subscription) });
       subscription.addConsumer(consumer);
     }
-    const known = subscription;
     // A client that learns how long its messages take moves its deadline while the stream runs.
     if (consumer && request.streamAckDeadlineSeconds) consumer.ackDeadlineSeconds = request.streamAckDeadlineSeconds;
-    for (const ackId of request.ackIds ?? []) known.ack(ackId);
-    (request.modifyDeadlineAckIds ?? []).forEach((ackId, index) =>
-      known.extend(ackId, request.modifyDeadlineSeconds?.[index] ?? 0),
-    );
+    settle(call, subscription, request);
   });
   call.on('end', () => {
     leave();
