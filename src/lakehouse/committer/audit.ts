@@ -108,6 +108,8 @@ export async function createAuditTable(
   auditId: string,
   run?: AuditRun,
 ): Promise<Audit> {
+  if (contract.sink.kind === 'append-log')
+    throw cupelError('CUP_BACKFILL_INPUT', { publish: 'direct, since a log has no table that could be audited' });
   const main = await ensureSilverTable(resources.catalog, resources.store, contract);
   const audit = await ensureTable(resources, contract, main, auditId, run);
   const base = audit.metadata.properties?.[AUDIT_SNAPSHOT_PROPERTY] ?? '';

@@ -3,6 +3,7 @@ import { CupelError, cupelError } from '../../errors.ts';
 import { groupId as groupIdOf } from '../deltas/index.ts';
 import type { DeltaStore, Done, Manifest } from '../deltas/index.ts';
 import type { IcebergTable, RestCatalog, Snapshot } from '../iceberg/index.ts';
+import { appendBatches } from '../append-log/index.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { mergeDeltas } from './merge.ts';
 import type { Merged } from './merge.ts';
@@ -26,11 +27,13 @@ export interface CommitterResources {
   catalog: RestCatalog;
   store: ObjectStore;
   deltas: DeltaStore;
+  /** Bucket of logs. */
+  silverBucket: string;
 }
 
 /** What a merge of a group did. */
 export interface Outcome {
-  /** Null: the table held all of it. */
+  /** Null: the table held all of it, or it is a log, which has no snapshots. */
   snapshotId: string | null;
   groupId: string | null;
   /** Rows of new keys. */
@@ -78,7 +81,7 @@ function toDone(manifest: Manifest, outcome: Outcome): Done {
   return {
     version: 1,
     batchId: manifest.batchId,
-    outcome: outcome.snapshotId === null ? 'unchanged' : 'committed',
+    outcome: outcome.snapshotId === null && !outcome.bytesWritten ? 'unchanged' : 'committed',
     snapshotId: outcome.snapshotId,
     groupId: outcome.groupId,
     fingerprint: manifest.fingerprint,
@@ -148,6 +151,29 @@ async function mergeGroup(
   return mergeAndCommit(store, contract, table, manifests);
 }
 
+async function mergeIntoTable(
+  resources: CommitterResources,
+  contract: CompiledContract,
+  manifests: Manifest[],
+): Promise<(Outcome | undefined)[]> {
+  const table = await ensureSilverTable(resources.catalog, resources.store, contract);
+  const batchIds = manifests.map((manifest) => manifest.batchId);
+  const committed = await findCommitted(resources.deltas, table, tableName(contract), batchIds);
+  const toMerge = manifests.filter((manifest) => !committed.has(manifest.batchId));
+  const outcome = toMerge.length ? await mergeGroup(resources, contract, table, toMerge) : undefined;
+  return manifests.map((manifest) => committed.get(manifest.batchId) ?? outcome);
+}
+
+/** A log has no snapshot that could tell of a group: appending again finds everything there. */
+async function appendToLog(
+  resources: CommitterResources,
+  contract: CompiledContract,
+  manifests: Manifest[],
+): Promise<Outcome[]> {
+  const appended = await appendBatches(resources, contract, manifests);
+  return manifests.map(() => ({ ...UNCHANGED, ...appended }));
+}
+
 /**
  * Merges the batches and commits them as one snapshot, or as none where the table holds all of it. Safe to call again with
  * the same batches after any crash: a settled batch is answered from its `.done`, a committed one whose outcome was lost is
@@ -167,13 +193,11 @@ export async function commitWaiting(
   const known = await Promise.all(batchIds.map((batchId) => deltas.readDone(name, batchId)));
   const open = batchIds.filter((_, index) => !known[index]);
   if (open.length) {
-    const table = await ensureSilverTable(resources.catalog, resources.store, contract);
-    const committed = await findCommitted(deltas, table, name, open);
     const manifests = await readManifests(deltas, name, open);
-    const toMerge = manifests.filter((manifest) => !committed.has(manifest.batchId));
-    const outcome = toMerge.length ? await mergeGroup(resources, contract, table, toMerge) : undefined;
-    for (const manifest of manifests) {
-      const mine = committed.get(manifest.batchId) ?? outcome;
+    const commit = contract.sink.kind === 'append-log' ? appendToLog : mergeIntoTable;
+    const outcomes = await commit(resources, contract, manifests);
+    for (const [index, manifest] of manifests.entries()) {
+      const mine = outcomes[index];
       if (mine) await deltas.writeDone(name, toDone(manifest, mine));
     }
   }

@@ -2,6 +2,7 @@ import type { CompiledContract } from '../../contracts/index.ts';
 import type { DataFile, IcebergTable } from '../iceberg/index.ts';
 import type { CommitterResources } from './commit-waiting.ts';
 import { bucketOfFile, writeDataFile } from './data-file.ts';
+import { downloadDataFiles } from './download-data-files.ts';
 import { readParquet, Scratch } from './scratch.ts';
 import { ensureSilverTable } from './silver-table.ts';
 
@@ -20,7 +21,7 @@ function candidates(files: DataFile[], key: string, policy: CompactionPolicy): D
 }
 
 async function compactBucket(scratch: Scratch, table: IcebergTable, key: string, files: DataFile[]): Promise<DataFile> {
-  const local = await scratch.download(files.map((file) => file.file_path));
+  const local = await downloadDataFiles(scratch, table.schema, files);
   const bucket = bucketOfFile(files[0] as DataFile, key);
   return writeDataFile(scratch, table, key, bucket, `select * exclude (_file) from ${readParquet(local)}`);
 }

@@ -4,6 +4,7 @@ import { cupelError } from '../../errors.ts';
 import type { DeltaFile } from '../deltas/index.ts';
 import type { DataFile, IcebergTable } from '../iceberg/index.ts';
 import { bucketOfFile, writeDataFile } from './data-file.ts';
+import { downloadDataFiles } from './download-data-files.ts';
 import { identifier, literal, readParquet } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
 
@@ -66,6 +67,7 @@ async function checkIncoming(scratch: Scratch, contract: CompiledContract): Prom
 async function loadExisting(
   scratch: Scratch,
   contract: CompiledContract,
+  table: IcebergTable,
   live: DataFile[],
 ): Promise<Map<string, DataFile>> {
   const key = identifier(contract.key[0] ?? '');
@@ -73,7 +75,7 @@ async function loadExisting(
     await scratch.run(`create table existing as select *, '' as _file from incoming where false`);
     return new Map();
   }
-  const files = await scratch.download(live.map((file) => file.file_path));
+  const files = await downloadDataFiles(scratch, table.schema, live);
   await scratch.run(
     `create table existing as select e.* from ${readParquet(files)} e semi join incoming using (${key})`,
   );
@@ -152,7 +154,7 @@ export async function mergeDeltas(
   await checkIncoming(scratch, contract);
   const touched = new Set(deltas.map((delta) => delta.bucket));
   const live = (await table.dataFiles()).filter((file) => touched.has(bucketOfFile(file, key)));
-  const byPath = await loadExisting(scratch, contract, live);
+  const byPath = await loadExisting(scratch, contract, table, live);
   await findChanges(scratch, contract);
   const losing = await scratch.query('select distinct _file from changed order by 1');
   const remove = new Set<string>();

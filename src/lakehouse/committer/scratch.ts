@@ -66,13 +66,20 @@ export class Scratch {
     return path.join(this.directory, `${this.#files}.${extension}`);
   }
 
-  /** Copies objects here; the result has their local paths, in order. */
-  async download(uris: readonly string[]): Promise<string[]> {
+  /**
+   * Copies objects here; the result has their local paths, in order.
+   *
+   * @param toParquet makes Parquet of the object at an index. Default: it is Parquet
+   */
+  async download(
+    uris: readonly string[],
+    toParquet: (bytes: Buffer, index: number) => Uint8Array | Promise<Uint8Array> = (bytes) => bytes,
+  ): Promise<string[]> {
     return Promise.all(
-      uris.map((uri) =>
+      uris.map((uri, index) =>
         this.#limit(async () => {
           const file = this.path('parquet');
-          await writeFile(file, await this.#store.read(uri));
+          await writeFile(file, await toParquet(await this.#store.read(uri), index));
           return file;
         }),
       ),

@@ -74,7 +74,7 @@ async function spentChunks(resources: SweepResources, table: string, ageMs: numb
   const old = await listOld(resources, prefix, ageMs);
   return old
     .filter(({ uri, updated }) => {
-      const batchId = uri.slice(prefix.length).replace(/\.json$/, '');
+      const batchId = uri.slice(prefix.length).replace(/(?:\.landed)?\.json$/, '');
       return settled.has(batchId) || resources.nowMs - Date.parse(updated) >= RUN_AGE_MS;
     })
     .map(({ uri }) => uri);
@@ -87,7 +87,7 @@ async function spentChunks(resources: SweepResources, table: string, ageMs: numb
  * @param ageMs age from which on a delta or chunk may go. Default 3 days
  */
 export async function sweepOps(resources: SweepResources, table: string, ageMs = ORPHAN_AGE_MS): Promise<SweptOps> {
-  const ofRuns = ['plans', 'backfills'].map((folder) =>
+  const ofRuns = ['plans', 'redrives', 'backfills', 'pulls'].map((folder) =>
     listOld(resources, `gs://${resources.opsBucket}/${folder}/`, Math.max(ageMs, RUN_AGE_MS)),
   );
   const plans = (await Promise.all(ofRuns)).flat();
