@@ -6,7 +6,9 @@ import { readEnvironment } from '../src/gcp/env.ts';
 import { DeltaStore } from '../src/lakehouse/deltas/index.ts';
 import { ObjectStore } from '../src/lakehouse/object-store.ts';
 import { kappa } from './pipeline.ts';
-import { beam, directRunner } from './sdk.ts';
+import { directRunner } from './sdk.ts';
+import { listedObjects } from './sources/listed-objects.ts';
+import { pulledObjects } from './sources/pulled-objects.ts';
 import { stopPools } from './threads/pool.ts';
 
 /** Parameters of the template, by name; the template's metadata lists the same (beam/deploy/kappa.json). */
@@ -26,8 +28,8 @@ async function main(): Promise<void> {
   // A batch has one manifest for ever: a job that comes after it has nothing to do.
   if (await deltas.readManifest(chunk.table, chunk.batchId)) return;
   const job = { ...given, stage: deltas.stageUri(chunk.batchId, randomUUID()) };
-  const objects = chunk.objects.map((object) => JSON.stringify(object));
-  await directRunner().run((root) => root.apply(beam.create(objects)).apply(kappa(job)));
+  const source = chunk.pull ? pulledObjects(job, chunk.pull) : listedObjects(chunk.objects);
+  await directRunner().run((root) => source(root).apply(kappa(job)));
 }
 
 try {

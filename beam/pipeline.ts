@@ -1,14 +1,8 @@
 import type { PCollection } from 'apache-beam';
 import { MergeBlocks, ParseBlocks, PublishManifest } from './fns.ts';
-import { beam, groupTexts } from './sdk.ts';
+import { beam, groupTexts, step } from './sdk.ts';
 import type { KeyedText } from './sdk.ts';
 import type { JobParameters } from './threads/messages.ts';
-
-type AnyDoFn = Parameters<typeof beam.parDo>[0];
-
-function step<In, Out>(name: string, input: PCollection<In>, doFn: object): PCollection<Out> {
-  return input.apply(beam.withName(name, beam.parDo(doFn as AnyDoFn))) as unknown as PCollection<Out>;
-}
 
 /**
  * The Kappa pipeline: objects of Bronze, as JSON of ChunkObject, become delta files and one manifest. It never commits.

@@ -25,6 +25,13 @@ export interface KeyedText {
   value: string;
 }
 
+type AnyDoFn = Parameters<typeof beam.parDo>[0];
+
+/** A named step that applies a DoFn. */
+export function step<In, Out>(name: string, input: Beam.PCollection<In>, doFn: object): Beam.PCollection<Out> {
+  return input.apply(beam.withName(name, beam.parDo(doFn as AnyDoFn))) as unknown as Beam.PCollection<Out>;
+}
+
 /** Groups keyed texts by key. Text coders on both sides avoid the SDK's general coder, which breaks 64-bit integers. */
 export function groupTexts(
   name: string,

@@ -58,7 +58,12 @@ async function removeStaged(store: ObjectStore, stage: string): Promise<void> {
   for await (const block of store.list(`${stage}/`)) await store.delete(block.uri);
 }
 
-async function refuse(
+/**
+ * Ends the job because partitions failed; its report, where one is asked for, names them.
+ *
+ * @throws CupelError CUP_PARTITIONS_FAILED
+ */
+export async function refuseBatch(
   store: ObjectStore,
   parameters: JobParameters,
   batchId: string,
@@ -77,7 +82,8 @@ async function refuse(
  *   the contract allows, or records that nobody can account for; nothing is published, and the report says the same
  */
 export async function publishManifest(parameters: JobParameters, parts: ManifestPart[]): Promise<void> {
-  const { store, deltas, contract, chunk } = await openJob(parameters);
+  const { store, deltas, contract, chunk: asked } = await openJob(parameters);
+  const chunk = (asked.pull && (await deltas.readLanded(asked.batchId))) ?? asked;
   const counts = addUp(parts.map((part) => part.counts));
   const manifest = toManifest(
     chunk,
@@ -88,7 +94,7 @@ export async function publishManifest(parameters: JobParameters, parts: Manifest
   report('quarantined', manifest.quarantined);
   report('rows', manifest.rows);
   const failed = failedPartitions(contract, manifest, counts.unreadable);
-  if (failed.length) await refuse(store, parameters, chunk.batchId, failed);
+  if (failed.length) await refuseBatch(store, parameters, chunk.batchId, failed);
   await deltas.writeManifest(manifest);
   await removeStaged(store, parameters.stage);
 }

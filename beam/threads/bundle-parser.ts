@@ -8,7 +8,7 @@ import { quarantineRecord } from '../sinks/quarantine.ts';
 import type { RefusedRecord } from '../sinks/quarantine.ts';
 import { objectReader } from '../sources/bronze-object.ts';
 import { encodeBlock } from './blocks.ts';
-import { countsOf, noCounts, partitionOfRow } from './counts.ts';
+import { countsOf, noCounts, PARTITION, partitionOfRow } from './counts.ts';
 import type { BlockReference, Counts } from './messages.ts';
 
 /** Keys held before they are staged: some 100 MB of rows. More blocks are harmless, since the merge reduces again. */
@@ -53,11 +53,15 @@ export class BundleParser {
   async #parse(object: ChunkObject): Promise<void> {
     const bytes = await this.#context.store.read(`gs://${this.#context.bronze}/${object.name}`);
     const refused: RefusedRecord[] = [];
-    const records = this.#read(bytes, object.name, {
-      row: (row, raw) => this.#reducer.add(row, raw),
+    const { partition } = object;
+    const records = await this.#read(bytes, object, {
+      row: (row, raw) => {
+        row[PARTITION] = partition;
+        this.#reducer.add(row, raw);
+      },
       refused: (record) => refused.push(record),
     });
-    for (const record of refused) await this.#quarantine(record);
+    for (const record of refused) await this.#quarantine(partition, record);
     this.#count(object.partition, records, refused);
     if (this.#reducer.size >= MAX_KEYS) await this.#stage();
   }
@@ -68,9 +72,9 @@ export class BundleParser {
     return { blocks: this.#blocks, counts: this.#counts };
   }
 
-  async #quarantine(record: RefusedRecord): Promise<void> {
+  async #quarantine(partition: string, record: RefusedRecord): Promise<void> {
     const { store, quarantine, contract, batchId } = this.#context;
-    await quarantineRecord(store, quarantine, contract, batchId, record);
+    await quarantineRecord(store, quarantine, contract, { batchId, partition }, record);
   }
 
   #count(partition: string, records: number, refused: RefusedRecord[]): void {

@@ -1,4 +1,3 @@
-import { parseBronzeName, partitionOf } from '../../src/lakehouse/bronze/index.ts';
 import type { Row } from '../../src/contracts/index.ts';
 import type { Counts, PartitionCounts } from './messages.ts';
 
@@ -12,11 +11,11 @@ export function countsOf(counts: Counts, partition: string): PartitionCounts {
   return (counts.byPartition[partition] ??= { recordsIn: 0, quarantined: 0, reduced: 0, rows: 0 });
 }
 
+/** What a row of a block has beside its columns: the partition that its record was read for. */
+export const PARTITION = ' partition';
+
 /** Partition that a row's record came from. */
-export function partitionOfRow(row: Row): string {
-  const name = parseBronzeName(String(row._bronze_object));
-  return name ? partitionOf(name) : String(row._bronze_object);
-}
+export const partitionOfRow = (row: Row): string => String(row[PARTITION]);
 
 /** Counts of several bundles and buckets together. */
 export function addUp(all: Counts[]): Counts {

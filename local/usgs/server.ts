@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { closeServer } from '../metadata/server.ts';
+import { EventCatalog, FDSN_PATH } from './fdsn.ts';
 import { comparePolls } from './polls.ts';
 import type { Poll } from './polls.ts';
 
@@ -17,7 +18,10 @@ export interface UsgsOptions {
   port?: number;
 }
 
-/** A stand-in for the USGS site: the real path, and a clock for each feed. */
+/**
+ * A stand-in for the USGS site: the real paths, and a clock for each feed. The event service (`/fdsnws/event/1/query`) answers as
+ * of the latest of these clocks, with all that any poll has shown by then.
+ */
 export interface UsgsServer {
   url: string;
   port: number;
@@ -110,8 +114,30 @@ async function answerOf(state: FeedState, shown: Poll): Promise<Answer> {
   }
 }
 
+/** The event service's time: that of the newest poll that any feed shows; undefined before the first. */
+function latestClock(feeds: Map<string, FeedState>): number | undefined {
+  const times = [...feeds.values()].flatMap(({ shown }) => shown?.generated ?? []);
+  return times.length ? Math.max(...times) : undefined;
+}
+
+async function query(
+  catalog: EventCatalog,
+  now: number,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { status, body } = await catalog.answer(request.url ?? '', now);
+  const type = status === 200 ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8';
+  response.writeHead(status, {
+    date: new Date(now).toUTCString(),
+    ...(body.length ? { 'content-type': type, 'content-length': body.length } : {}),
+  });
+  response.end(body);
+}
+
 async function handle(
   feeds: Map<string, FeedState>,
+  catalog: EventCatalog,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -119,7 +145,10 @@ async function handle(
     response.writeHead(405, { allow: 'GET, HEAD' }).end('Method Not Allowed');
     return;
   }
-  const feed = PATH.exec((request.url ?? '').split('?', 1)[0] ?? '')?.[1];
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  const now = latestClock(feeds);
+  if (path === FDSN_PATH && now !== undefined) return query(catalog, now, request, response);
+  const feed = PATH.exec(path)?.[1];
   const state = feed === undefined ? undefined : feeds.get(feed);
   if (state?.shown) send(request, response, await answerOf(state, state.shown));
   else response.writeHead(404).end('Not Found');
@@ -146,8 +175,9 @@ function showPoll(state: FeedState, poll: Poll | undefined): void {
 /** Starts the site on the loopback interface. */
 export async function startUsgs(options: UsgsOptions): Promise<UsgsServer> {
   const feeds = groupByFeed(options.polls);
+  const catalog = new EventCatalog(options.polls.toSorted(comparePolls));
   const server = createServer((request, response) => {
-    handle(feeds, request, response).catch((error: unknown) => fail(response, error));
+    handle(feeds, catalog, request, response).catch((error: unknown) => fail(response, error));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -3,6 +3,8 @@ import { partitionsOf } from '../bronze/index.ts';
 import { tableName } from '../committer/silver-table.ts';
 import { batchId, fingerprint } from '../deltas/index.ts';
 import type { Chunk, ChunkObject, Manifest } from '../deltas/index.ts';
+import { windowPartition } from '../pull/index.ts';
+import type { PullWindow } from '../pull/index.ts';
 
 /** A partition that cannot be processed, and why. */
 export interface FailedPartition {
@@ -49,12 +51,42 @@ export function toChunk(
   return nameChunk(base, accepted);
 }
 
+/**
+ * The chunk of windows that its job pulls. The origin may answer otherwise tomorrow, so the batch is named by what is asked and
+ * on whose behalf: two attempts of a run are one batch, two runs are two.
+ *
+ * @param run the run that asks
+ */
+export function toPullChunk(contract: CompiledContract, windows: PullWindow[], run: string): Chunk {
+  const base = {
+    source: contract.source,
+    table: tableName(contract),
+    contractHash: contract.hash,
+    rulesVersion: contract.rulesVersion,
+    partitions: windows.map((window) => ({ partition: windowPartition(window), fingerprint: '' })),
+    again: run,
+    pull: windows,
+  };
+  return nameChunk(base, []);
+}
+
+/** A chunk that pulls, once its objects have landed: the same batch, and its partitions as they are listed now. */
+export function landedChunk(chunk: Chunk, accepted: ChunkObject[], listed: ChunkObject[]): Chunk {
+  const { contractHash, rulesVersion } = chunk;
+  const partitions = chunk.partitions.map(({ partition }) => {
+    const own = listed.filter((object) => object.partition === partition);
+    return { partition, fingerprint: fingerprint(own, contractHash, rulesVersion) };
+  });
+  return { ...chunk, partitions, objects: accepted };
+}
+
 /** The chunk of some of its partitions: another batch, since it holds less. */
 export function partOfChunk(chunk: Chunk, keep: (partition: string, index: number) => boolean): Chunk {
   const partitions = chunk.partitions.filter(({ partition }, index) => keep(partition, index));
   const kept = new Set(partitions.map(({ partition }) => partition));
   const objects = chunk.objects.filter(({ partition }) => kept.has(partition));
-  return nameChunk({ ...chunk, partitions }, objects);
+  const pull = chunk.pull?.filter((window) => kept.has(windowPartition(window)));
+  return nameChunk({ ...chunk, partitions, ...(pull ? { pull } : {}) }, objects);
 }
 
 /** The manifest of a chunk without an object to process: nothing was read, so nothing came of it. No job is needed for that. */

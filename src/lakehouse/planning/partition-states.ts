@@ -128,6 +128,19 @@ export function emptySlots(missing: MissingRun[], gaps: States): PlannedPartitio
   return missing.flatMap((run) => cutRun(run, gaps));
 }
 
+/** A slot without an object whose records a pull has brought. */
+export function repairedSlot(partition: string, by: string): PlannedPartition {
+  return {
+    partition,
+    state: 'done',
+    why: `no object: pulled by ${by}`,
+    objects: 0,
+    bytes: 0,
+    rows: null,
+    fingerprint: '',
+  };
+}
+
 /** Gaps of the ledger by partition: they are told by nominal time. */
 export function gapsByPartition(states: LedgerState[]): Map<string, LedgerState> {
   const hourOf = (subject: string): string => subject.slice(0, subject.lastIndexOf('/') + 1 + 'YYYY-MM-DDTHH'.length);

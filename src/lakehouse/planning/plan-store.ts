@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { cupelError } from '../../errors.ts';
 import type { ObjectStore } from '../object-store.ts';
+import type { PullWindow } from '../pull/index.ts';
 import type { PartitionState, PlannedPartition } from './partition-states.ts';
 
 /** An object of a planned partition. */
@@ -16,6 +17,8 @@ export interface PlannedObject {
 export interface PlanLine extends PlannedPartition {
   chunk: number | null;
   members: PlannedObject[];
+  /** Of a plan that pulls: what is asked for. */
+  window?: PullWindow;
 }
 
 /** A chunk of a plan: where its lines are. */

@@ -1,11 +1,14 @@
 import type { CompiledContract } from '../../contracts/index.ts';
-import { listBronze, missingRuns, partitionsOf } from '../bronze/index.ts';
+import { listBronze, missingRuns, partitionsOf, wholeHours } from '../bronze/index.ts';
 import type { HourRange, MissingRun, Partition } from '../bronze/index.ts';
-import type { Ledger } from '../ledger/index.ts';
+import type { Ledger, LedgerState } from '../ledger/index.ts';
 import type { ObjectStore } from '../object-store.ts';
-import { emptySlots, gapsByPartition, partitionStates } from './partition-states.ts';
+import { gapHole, holesOf, judgeRepairs, PullLog } from '../pull/index.ts';
+import type { Hole, Repairs } from '../pull/index.ts';
+import { emptySlots, gapsByPartition, partitionStates, repairedSlot } from './partition-states.ts';
 import type { PartitionState, PlannedPartition } from './partition-states.ts';
 import type { ChunkReference, PlanIndex, PlanLine, PlanTotals, StateTotal } from './plan-store.ts';
+import { pullChunks } from './pull-chunks.ts';
 import { cutChunks, selectPartitions } from './selection.ts';
 import type { Order, Reprocess } from './selection.ts';
 
@@ -16,6 +19,8 @@ export interface PlanRequest {
   order: Order;
   /** Bytes of Bronze in one job, compressed as they lie there. */
   chunkBytes: number;
+  /** `pull`: chunks are windows that the origin is to be asked for. Default `replay`: partitions of Bronze. */
+  mode?: 'replay' | 'pull';
 }
 
 /** A plan: its text, one line per partition, and its index. */
@@ -83,36 +88,58 @@ async function readLedger(ledger: Pick<Ledger, 'latest'>, source: string) {
   };
 }
 
+/** Gaps and missing slots of the range, and what pulls have made good of them. */
+async function judge(
+  log: PullLog,
+  contract: CompiledContract,
+  range: HourRange,
+  runs: MissingRun[],
+  gaps: Map<string, LedgerState>,
+): Promise<Repairs & { open: Hole[] }> {
+  const told = [...gaps.values()].flatMap(({ subject }) => gapHole(contract, subject) ?? []);
+  const { from, to } = wholeHours(range);
+  const inRange = told.filter(({ at }) => at >= from.getTime() && at < to.getTime());
+  const repairs = await judgeRepairs(log, contract, runs, inRange);
+  for (const { partition } of repairs.gaps) gaps.delete(partition);
+  const open = inRange.filter((gap) => !repairs.gaps.includes(gap));
+  return { ...repairs, open: [...open, ...repairs.missing.flatMap((run) => holesOf(contract, run))] };
+}
+
 /**
  * Plans a range: every partition with its state and why, and what is to be processed, cut into chunks. Changes nothing.
  *
- * Reads Bronze's listing once per feed and the ledger once.
+ * Reads Bronze's listing once per feed, the ledger once, and what was pulled around gaps and missing slots.
+ *
+ * @throws CupelError CUP_BACKFILL_INPUT where a source is to be pulled that has no pulled feed
  */
 export async function makePlan(
   { store, ledger }: { store: ObjectStore; ledger: Pick<Ledger, 'latest'> },
-  bronzeBucket: string,
+  buckets: { bronze: string; ops: string },
   contract: CompiledContract,
   request: PlanRequest,
 ): Promise<Plan> {
   const { known, gaps, verified } = await readLedger(ledger, contract.source);
-  const partitions = partitionsOf(contract, await listBronze(store, bronzeBucket, contract, request.range));
+  const partitions = partitionsOf(contract, await listBronze(store, buckets.bronze, contract, request.range));
+  const log = new PullLog(store, buckets.ops);
+  const holes = await judge(log, contract, request.range, missingRuns(contract, partitions), gaps);
   const states = partitionStates(contract, partitions, known, gaps);
   const stateOf = new Map(states.map((state) => [state.partition, state]));
-  const chunks = cutChunks(
-    selectPartitions(states, partitions, request.reprocess, request.order),
-    request.chunkBytes,
-  ).map((chunk, number) =>
-    chunk.map((partition) => toLine(stateOf.get(partition.partition), partition, number, verified)),
-  );
+  const replayed = (): PlanLine[][] =>
+    cutChunks(selectPartitions(states, partitions, request.reprocess, request.order), request.chunkBytes).map(
+      (chunk, number) => chunk.map((of) => toLine(stateOf.get(of.partition), of, number, verified)),
+    );
+  const pulls = request.mode === 'pull';
+  const chunks = pulls ? pullChunks(contract, request, { states: stateOf, known, open: holes.open }) : replayed();
   const chosen = new Set(chunks.flat().map(({ partition }) => partition));
-  const missing = missingRuns(contract, partitions);
-  const rest = [...states.filter(({ partition }) => !chosen.has(partition)), ...emptySlots(missing, gaps)].map(
-    (state) => ({
-      ...state,
-      chunk: null,
-      members: [],
-    }),
-  );
+  const empty = [
+    ...emptySlots(holes.missing, gaps),
+    ...holes.slots.map(({ hole, by }) => repairedSlot(hole.partition, by)),
+  ];
+  const rest = [...states.filter(({ partition }) => !chosen.has(partition)), ...empty].map((state) => ({
+    ...state,
+    chunk: null,
+    members: [],
+  }));
   const { text, references } = layOut(chunks, rest);
   const lines = [...chunks.flat(), ...rest];
   const index: PlanIndex = {
@@ -121,10 +148,10 @@ export async function makePlan(
     contractHash: contract.hash,
     from: request.range.from.toISOString(),
     to: request.range.to.toISOString(),
-    totals: totalsOf(lines, missing, chunks.length),
+    totals: totalsOf(lines, holes.missing, chunks.length),
     chunks: references,
   };
-  return { text, index, lines, missing };
+  return { text, index, lines, missing: holes.missing };
 }
 
 function toLine(

@@ -1,7 +1,7 @@
 import type { CompiledContract } from '../../contracts/index.ts';
 import type { Chunk, ChunkObject, DeltaStore } from '../deltas/index.ts';
 import type { Ledger } from '../ledger/index.ts';
-import { emptyManifest, toChunk } from './chunks.ts';
+import { emptyManifest, toChunk, toPullChunk } from './chunks.ts';
 import { readPlanChunk } from './plan-store.ts';
 import type { ChunkReference, PlanLine } from './plan-store.ts';
 import { validateObjects } from './validate.ts';
@@ -33,7 +33,7 @@ export interface PrepareRequest {
   reference: ChunkReference;
   /** Leave out what the ledger knows as done by now: a second attempt of a chunk of which a part was done. */
   openOnly?: boolean;
-  /** The run that processes anew what is done already. */
+  /** The run that processes anew what is done already, or that pulls. */
   again?: string;
 }
 
@@ -62,7 +62,10 @@ function objectsOf(lines: PlanLine[]): { objects: ChunkObject[]; known: Map<stri
   return { objects, known };
 }
 
-/** Verifies the objects of a chunk of a plan that nobody has verified yet, registers them, and stores the chunk for a job. */
+/**
+ * Verifies the objects of a chunk of a plan that nobody has verified yet, registers them, and stores the chunk for a job. A chunk of
+ * windows has no objects yet: its job lands and verifies them.
+ */
 export async function prepareChunk(
   resources: PrepareResources,
   contract: CompiledContract,
@@ -70,6 +73,13 @@ export async function prepareChunk(
 ): Promise<PreparedChunk> {
   const { store, deltas, ledger } = resources;
   const planned = await readPlanChunk(store, request.planUri, request.reference);
+  const windows = planned.flatMap(({ window }) => window ?? []);
+  if (windows.length)
+    return {
+      refused: 0,
+      done: 0,
+      chunk: await storeChunk(deltas, toPullChunk(contract, windows, request.again ?? '')),
+    };
   const lines = request.openOnly ? await stillOpen(ledger, contract.source, planned) : planned;
   const { objects, known } = objectsOf(lines);
   const validation = await validateObjects(resources, contract, objects, known);
@@ -83,7 +93,7 @@ export async function prepareChunk(
 /** Stores a chunk and tells whether its batch is published already; one without an object to process is published here. */
 export async function storeChunk(deltas: DeltaStore, chunk: Chunk): Promise<ValidatedChunk> {
   await deltas.writeChunk(chunk);
-  if (!chunk.objects.length) await deltas.writeManifest(emptyManifest(chunk));
+  if (!chunk.objects.length && !chunk.pull) await deltas.writeManifest(emptyManifest(chunk));
   const published = (await deltas.readManifest(chunk.table, chunk.batchId)) !== undefined;
   return {
     batchId: chunk.batchId,

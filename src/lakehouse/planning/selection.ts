@@ -17,6 +17,9 @@ const TAKEN: Record<Reprocess, PartitionState[]> = {
   all: ['missing', 'failed', 'stale', 'gap', 'done'],
 };
 
+/** Whether a run takes what is in a state. */
+export const takes = (reprocess: Reprocess, state: PartitionState): boolean => TAKEN[reprocess].includes(state);
+
 /** Most objects of a job: bounds the chunk that a job reads. */
 const MAX_OBJECTS = 20_000;
 
@@ -30,9 +33,7 @@ export function selectPartitions(
   reprocess: Reprocess,
   order: Order,
 ): Partition[] {
-  const taken = new Set(
-    states.filter(({ state }) => TAKEN[reprocess].includes(state)).map(({ partition }) => partition),
-  );
+  const taken = new Set(states.filter(({ state }) => takes(reprocess, state)).map(({ partition }) => partition));
   const key = ({ partition }: Partition): string => `${hourOf(partition)} ${partition}`;
   const sorted = partitions
     .filter(({ partition }) => taken.has(partition))

@@ -6,6 +6,7 @@ import type { ChunkObject } from '../deltas/index.ts';
 import { arrivalEvent } from '../ledger/index.ts';
 import type { LedgerEvent } from '../ledger/index.ts';
 import type { ObjectStore } from '../object-store.ts';
+import type { ObjectKept } from '../quarantine/kept.ts';
 
 /** Objects verified at once. */
 const AT_ONCE = 16;
@@ -37,7 +38,7 @@ async function quarantineObject(
   detail: string,
 ): Promise<void> {
   const name = createHash('sha256').update(`${object.name}#${object.generation}`).digest('hex');
-  const body = {
+  const body: ObjectKept = {
     reasonCode: code,
     detail,
     source: contract.source,
