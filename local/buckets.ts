@@ -10,6 +10,7 @@ export const BUCKETS = {
   silver: 'cupel-silver',
   ops: 'cupel-ops',
   quarantine: 'cupel-quarantine',
+  inbox: 'cupel-inbox',
 } as const;
 
 /** Topics: the records, Bronze's finalize notifications, what people are told, and what others have started. */
@@ -32,7 +33,7 @@ const CONTROL_OPTIONS = {
 /** HTTP's conflict and gRPC's ALREADY_EXISTS. */
 const THERE = new Set<unknown>([409, 6]);
 
-async function unlessThere(creation: Promise<unknown>): Promise<void> {
+export async function unlessThere(creation: Promise<unknown>): Promise<void> {
   try {
     await creation;
   } catch (error) {
@@ -40,20 +41,21 @@ async function unlessThere(creation: Promise<unknown>): Promise<void> {
   }
 }
 
-/** Makes buckets, topics, the worker's subscription, the notification of Bronze and the template: what Terraform makes in the cloud. */
+/** Makes buckets, topics, the worker's subscription, the notifications of objects and the template: what Terraform makes in the cloud. */
 export async function provision(storage: Storage, pubsub: PubSub): Promise<void> {
   await Promise.all([
     ...Object.values(BUCKETS).map((name) => unlessThere(storage.createBucket(name))),
     ...Object.values(TOPICS).map((name) => unlessThere(pubsub.createTopic(name))),
   ]);
   await unlessThere(pubsub.createSubscription(TOPICS.control, CONTROL_SUBSCRIPTION, CONTROL_OPTIONS));
-  await notifyOfBronze(storage, pubsub);
+  await notifyOfObjects(storage, pubsub);
   const template = await readFile(path.join(PROJECT, 'beam/deploy/kappa.json'));
   await storage.bucket(BUCKETS.ops).file('templates/kappa.json').save(template, { resumable: false });
 }
 
-/** Makes the notification of Bronze. The server keeps it in memory, so each start of it is the first time. */
-export async function notifyOfBronze(storage: Storage, pubsub: PubSub): Promise<void> {
+/** Makes the notifications of Bronze and of the inbox. The server keeps them in memory, so each start of it is the first time. */
+export async function notifyOfObjects(storage: Storage, pubsub: PubSub): Promise<void> {
   const { name } = pubsub.topic(TOPICS.finalized);
-  await storage.bucket(BUCKETS.bronze).createNotification(name, { eventTypes: ['OBJECT_FINALIZE'] });
+  for (const bucket of [BUCKETS.bronze, BUCKETS.inbox])
+    await storage.bucket(bucket).createNotification(name, { eventTypes: ['OBJECT_FINALIZE'] });
 }

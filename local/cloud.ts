@@ -1,20 +1,24 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { BigQuery } from '@google-cloud/bigquery';
 import { PubSub } from '@google-cloud/pubsub';
 import { Storage } from '@google-cloud/storage';
 import { PROJECT } from '../scripts/tools.ts';
 import { ObjectStore } from '../src/lakehouse/object-store.ts';
 import { startBigQuery } from './bigquery/start.ts';
-import { BUCKETS, CONTROL_SUBSCRIPTION, notifyOfBronze, provision, TOPICS } from './buckets.ts';
+import { BUCKETS, CONTROL_SUBSCRIPTION, notifyOfObjects, provision, TOPICS } from './buckets.ts';
 import { startCatalog } from './catalog/start.ts';
 import { startDataflow } from './dataflow/server.ts';
 import { startDataform } from './dataform/server.ts';
 import { startEventarc } from './eventarc/start.ts';
 import { startFunctions } from './functions/start.ts';
-import { prepareLedger } from './ledger.ts';
 import { startMetadata } from './metadata/server.ts';
+import type { MetadataServer } from './metadata/server.ts';
 import { freePort } from './ports.ts';
+import { provisionSubscriptions } from './subscriptions.ts';
 import { superviseServer } from './supervise.ts';
+import { prepareTables } from './tables.ts';
 import { startPubsub } from './pubsub/server.ts';
 import { startStorage } from './storage/start.ts';
 import { writeProfile } from './temporal/profile.ts';
@@ -47,6 +51,9 @@ const NAMESPACE = 'cupel';
 const CATALOG = 'cupel';
 const WAREHOUSE = `gs://${BUCKETS.silver}`;
 
+/** Milliseconds after which a file of a Cloud Storage subscription is closed: Google's least is a minute, which nobody waits for here. */
+const ARCHIVE_EVERY_MS = 2_000;
+
 type Stoppable = { stop(): Promise<void> };
 
 /** Starts servers and remembers how to stop them, the last one first. */
@@ -72,6 +79,7 @@ function common(options: CloudOptions): Record<string, string> {
     CUPEL_SILVER_BUCKET: BUCKETS.silver,
     CUPEL_OPS_BUCKET: BUCKETS.ops,
     CUPEL_QUARANTINE_BUCKET: BUCKETS.quarantine,
+    CUPEL_INBOX_BUCKET: BUCKETS.inbox,
     CUPEL_RECORDS_TOPIC: TOPICS.records,
     CUPEL_NOTIFICATIONS_TOPIC: TOPICS.notifications,
     CUPEL_CONTROL_TOPIC: TOPICS.control,
@@ -79,6 +87,8 @@ function common(options: CloudOptions): Record<string, string> {
     CUPEL_CATALOG_WAREHOUSE: WAREHOUSE,
     CUPEL_CATALOG_NAME: CATALOG,
     CUPEL_CONTRACTS_DIR: options.contractsDirectory ?? path.join(PROJECT, 'sources'),
+    CUPEL_WEBHOOK_SECRETS_GITHUB_EVENTS:
+      process.env.CUPEL_WEBHOOK_SECRETS_GITHUB_EVENTS ?? randomBytes(24).toString('hex'),
     CUPEL_POLL_INTERVAL_MS: '100',
     TEMPORAL_NAMESPACE: NAMESPACE,
     ...(options.httpEndpoints
@@ -114,15 +124,28 @@ async function startWorker(env: Record<string, string>, logDirectory: string): P
 
 const storageAt = (url: string): Storage => new Storage({ projectId: PROJECT_ID, apiEndpoint: url });
 
+/** Pub/Sub, which writes to BigQuery and Cloud Storage, and is there before them: until they answer, its messages wait. */
+function startMessages(options: CloudOptions, metadata: MetadataServer, storageUrl: string, bigqueryUrl: string) {
+  return startPubsub({
+    identityToken: metadata.identityToken,
+    stateDirectory: path.join(options.stateDirectory, 'pubsub'),
+    storage: storageAt(storageUrl),
+    bigquery: new BigQuery({ projectId: PROJECT_ID, apiEndpoint: bigqueryUrl }),
+    archiveEveryMs: ARCHIVE_EVERY_MS,
+  });
+}
+
 /** Identity, messages and objects: what everything else stands on. */
 async function startFoundation(started: Started, options: CloudOptions, env: Record<string, string>) {
   const metadata = await started.add(startMetadata({ projectId: PROJECT_ID }));
-  const pubsubServer = await started.add(startPubsub({ identityToken: metadata.identityToken }));
-  Object.assign(env, {
-    GCE_METADATA_HOST: metadata.host,
-    METADATA_SERVER_DETECTION: 'assume-present',
-    PUBSUB_EMULATOR_HOST: pubsubServer.endpoint,
-  });
+  Object.assign(env, { GCE_METADATA_HOST: metadata.host, METADATA_SERVER_DETECTION: 'assume-present' });
+  // Pub/Sub's own clients of the others take their tokens there from the start.
+  Object.assign(process.env, env);
+  const storagePort = options.ports?.storage ?? (await freePort());
+  const bigqueryPort = options.ports?.warehouse ?? (await freePort());
+  const at = (port: number): string => `http://127.0.0.1:${port}`;
+  const pubsubServer = await started.add(startMessages(options, metadata, at(storagePort), at(bigqueryPort)));
+  env.PUBSUB_EMULATOR_HOST = pubsubServer.endpoint;
   // Functions and our own clients run in this process and read its environment, as they do in the cloud.
   Object.assign(process.env, env);
   const pubsub = new PubSub({ projectId: PROJECT_ID });
@@ -131,14 +154,14 @@ async function startFoundation(started: Started, options: CloudOptions, env: Rec
     startStorage({
       ...foldersOf(options),
       pubsubEndpoint: pubsubServer.endpoint,
-      ...portOf(options.ports?.storage),
-      onRestart: (url) => notifyOfBronze(storageAt(url), pubsub),
+      port: storagePort,
+      onRestart: (url) => notifyOfObjects(storageAt(url), pubsub),
     }),
   );
   env.CUPEL_STORAGE_ENDPOINT = storageServer.url;
   const storage = storageAt(storageServer.url);
   await provision(storage, pubsub);
-  return { metadata, pubsub, storageServer, store: new ObjectStore(storage) };
+  return { metadata, pubsub, storageServer, bigqueryPort, store: new ObjectStore(storage) };
 }
 
 type Foundation = Awaited<ReturnType<typeof startFoundation>>;
@@ -148,7 +171,7 @@ async function startTables(
   started: Started,
   options: CloudOptions,
   env: Record<string, string>,
-  { storageServer, store }: Foundation,
+  { storageServer, bigqueryPort, store }: Foundation,
 ) {
   const folders = foldersOf(options);
   const port = options.ports?.catalog ?? (await freePort());
@@ -166,7 +189,7 @@ async function startTables(
         stateDirectory: folders.stateDirectory,
         store,
         catalog,
-        ...portOf(options.ports?.warehouse),
+        port: bigqueryPort,
       }),
     ),
   ]);
@@ -215,6 +238,7 @@ async function startProduct(
   env.CUPEL_FUNCTION_POLL_URL = functions.pollUrl;
   env.CUPEL_FUNCTION_ON_FINALIZE_URL = functions.onFinalizeUrl;
   env.CUPEL_FUNCTION_TRIGGER_URL = functions.triggerUrl;
+  env.CUPEL_FUNCTION_INGEST_URL = functions.ingestUrl;
   const events = {
     pubsub,
     topic: TOPICS.finalized,
@@ -227,7 +251,9 @@ async function startProduct(
   await Promise.all([
     started.add(startEventarc(events)),
     started.add(startWorker(env, foldersOf(options).logDirectory)),
-    prepareLedger(env, path.join(options.stateDirectory, 'bigquery')),
+    prepareTables(env, path.join(options.stateDirectory, 'bigquery')).then((contracts) =>
+      provisionSubscriptions(pubsub, PROJECT_ID, contracts),
+    ),
   ]);
 }
 

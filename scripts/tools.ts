@@ -14,7 +14,15 @@ export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
   return path.join(env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'cupel');
 }
 
-export type ToolName = 'temporal' | 'fakeGcs' | 'bigqueryPython' | 'catalogJars' | 'testServer' | 'pyicebergPython';
+export type ToolName =
+  | 'temporal'
+  | 'fakeGcs'
+  | 'bigqueryPython'
+  | 'catalogJars'
+  | 'testServer'
+  | 'pyicebergPython'
+  | 'sparkPython'
+  | 'sparkJars';
 
 interface Tool {
   /** What a person reads while it installs. */
@@ -168,11 +176,26 @@ const TOOLS: Record<ToolName, Tool> = {
     'test/python/requirements.txt',
     'CUPEL_TOOL_PYICEBERG_PYTHON',
   ),
+  sparkPython: pythonTool(
+    'PySpark, only for npm run test:spark',
+    'PySpark 4.0.1',
+    'test/spark/requirements.txt',
+    'CUPEL_TOOL_SPARK_PYTHON',
+  ),
+  sparkJars: mavenTool("Iceberg's runtime for Spark, only for npm run test:spark", 'Apache Iceberg 1.11.0', {
+    pins: ['test/spark/pom.xml'],
+    result: 'lib',
+    override: 'CUPEL_TOOL_SPARK_JARS',
+    finish: async () => {},
+  }),
 };
 
-/** What `npm run demo` needs; the tests need all. */
+/** What only `npm run test:spark` needs: set-up and the other tests go without. */
+export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
+
+/** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];
-export const ALL_TOOLS = Object.keys(TOOLS) as ToolName[];
+export const ALL_TOOLS = (Object.keys(TOOLS) as ToolName[]).filter((name) => !SPARK_TOOLS.includes(name));
 
 function toolDirectory(name: ToolName): string {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);

@@ -1,6 +1,6 @@
 // System columns of an upsert table that consumers do not see; _first_version they do.
 const HIDDEN = [
-  '_deleted',
+  '_tombstone',
   '_carrier_order',
   '_rules_version',
   '_record_hash',
@@ -54,7 +54,7 @@ function silver(ref, source) {
   const { defaultDatabase, vars } = dataform.projectConfig;
   const table = ref({ database: `${defaultDatabase}.${vars.catalog}`, schema: 'silver', name: tableOf(source) });
   const time = vars.as_of ? ` FOR SYSTEM_TIME AS OF TIMESTAMP "${vars.as_of}"` : '';
-  return `(SELECT * EXCEPT (${HIDDEN.join(', ')}) FROM ${table}${time} WHERE NOT _deleted)`;
+  return `(SELECT * EXCEPT (${HIDDEN.join(', ')}) FROM ${table}${time} WHERE NOT _tombstone)`;
 }
 
 module.exports = silver;

@@ -1,7 +1,8 @@
 import { cloudEvent } from '@google-cloud/functions-framework';
 import type { CloudEvent } from '@google-cloud/functions-framework';
+import type { Topic } from '@google-cloud/pubsub';
 import { cupelError } from '../../src/errors.ts';
-import { bigqueryClient, storageClient } from '../../src/gcp/clients.ts';
+import { bigqueryClient, pubsubClient, storageClient } from '../../src/gcp/clients.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
 import { EventBatcher } from '../../src/ingest/event-batcher.ts';
 import { registerArrival } from '../../src/ingest/register-arrival.ts';
@@ -12,14 +13,21 @@ import { ObjectStore } from '../../src/lakehouse/object-store.ts';
 
 const TYPE = 'google.cloud.storage.object.v1.finalized';
 
-let ready: Promise<ArrivalResources> | undefined;
+interface Resources extends ArrivalResources {
+  inboxBucket: string;
+  control: Topic;
+}
 
-async function prepare(): Promise<ArrivalResources> {
+let ready: Promise<Resources> | undefined;
+
+async function prepare(): Promise<Resources> {
   const environment = readEnvironment();
   const store = new ObjectStore(await storageClient(environment));
   const contracts = new ContractCache(store, environment.buckets.ops);
   const events = new EventBatcher(new Ledger(await bigqueryClient(environment)));
-  return { store, events, contractOf: (source) => contracts.newest(source) };
+  const control = (await pubsubClient(environment)).topic(environment.controlTopic);
+  const contractOf: ArrivalResources['contractOf'] = (source) => contracts.newest(source);
+  return { store, events, contractOf, inboxBucket: environment.buckets.inbox, control };
 }
 
 function readObject(event: CloudEvent<unknown>): FinalizedObject {
@@ -35,10 +43,15 @@ function readObject(event: CloudEvent<unknown>): FinalizedObject {
   return { bucket, name, generation: String(generation) };
 }
 
-/** Cloud Function `on-finalize`: an object of Bronze was written. What it throws makes Eventarc deliver again. */
+/**
+ * Cloud Function `on-finalize`: an object was written. One of Bronze is checked and registered; for one of the inbox, the worker is
+ * asked by the control topic to take it. What it throws makes Eventarc deliver again.
+ */
 async function onFinalize(event: CloudEvent<unknown>): Promise<void> {
   const object = readObject(event);
-  await registerArrival(await (ready ??= prepare()), object);
+  const resources = await (ready ??= prepare());
+  if (object.bucket !== resources.inboxBucket) await registerArrival(resources, object);
+  else if (!object.name.endsWith('/')) await resources.control.publishMessage({ json: { kind: 'file', ...object } });
 }
 
 cloudEvent('on-finalize', onFinalize);

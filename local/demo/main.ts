@@ -4,9 +4,10 @@ import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { DEMO_TOOLS, ensureTools } from '../../scripts/tools.ts';
 import { connectResources } from '../../src/activities/connect.ts';
+import { isPolled } from '../../src/contracts/index.ts';
 import type { CompiledContract } from '../../src/contracts/index.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
-import { loadContract, publishContract } from '../../src/lakehouse/contract-store.ts';
+import { listSources, loadContract, publishContract } from '../../src/lakehouse/contract-store.ts';
 import { temporalSettings } from '../../src/temporal.ts';
 import type { PipelineResult } from '../../src/workflows/pipeline.ts';
 import { pipelineId, TASK_QUEUE } from '../../src/workflows/ids.ts';
@@ -15,13 +16,14 @@ import { launchCloud } from '../launch.ts';
 import type { LaunchedCloud } from '../launch.ts';
 import { startUsgs } from '../usgs/server.ts';
 import type { UsgsServer } from '../usgs/server.ts';
-import { copyContract } from './contract-copy.ts';
+import { copyContracts } from './contract-copies.ts';
 import { demoFeed } from './feed.ts';
 import type { DemoFeed } from './feed.ts';
 import { ingestAll, ingestLive } from './ingest.ts';
 import type { Ingested } from './ingest.ts';
 import { HELP, readOptions } from './options.ts';
 import type { DemoOptions } from './options.ts';
+import { deliverWebhooks, dropNetworks, publishReports, runRecent, untilArchived, untilRaw } from './others.ts';
 import { Printer } from './print.ts';
 import { exportAll, layers } from './report.ts';
 import type { Report, ReportResources } from './report.ts';
@@ -30,17 +32,18 @@ const SOURCE = 'earthquakes';
 const HOUR = 3_600_000;
 
 /** Seconds of each stage on a warm machine of two cores. */
-const BUDGET = { startup: 20, ingest: 45, pipeline: 15, materialize: 10 };
+const BUDGET = { startup: 20, ingest: 45, pipeline: 15, materialize: 10, files: 20, apps: 20, webhooks: 20 };
 
 interface Running {
   cloud: LaunchedCloud;
   client: Client;
   resources: ReportResources;
   contract: CompiledContract;
+  others: CompiledContract[];
 }
 
 async function start(state: string, feed: DemoFeed, usgs: UsgsServer | undefined): Promise<Running> {
-  const contracts = await copyContract(state, feed.polls?.map((poll) => poll.feed) ?? []);
+  const contracts = await copyContracts(state, feed.polls?.map((poll) => poll.feed) ?? []);
   const endpoints = usgs ? ['--http-endpoints', `earthquake.usgs.gov=${usgs.url}`] : [];
   const cloud = await launchCloud(state, ['--contracts', contracts, ...endpoints]);
   Object.assign(process.env, cloud.env);
@@ -49,7 +52,9 @@ async function start(state: string, feed: DemoFeed, usgs: UsgsServer | undefined
   const resources = await connectResources(readEnvironment(), client);
   const contract = await loadContract(contracts, SOURCE);
   await publishContract(resources.store, resources.environment.buckets.ops, contract);
-  return { cloud, client, resources, contract };
+  const names = (await listSources(contracts)).filter((name) => name !== SOURCE);
+  const others = await Promise.all(names.map((name) => loadContract(contracts, name)));
+  return { cloud, client, resources, contract, others };
 }
 
 async function ingest(
@@ -61,7 +66,7 @@ async function ingest(
   if (!feed.polls || !usgs)
     return ingestLive(
       client,
-      contract.feeds.map(({ name }) => name),
+      contract.feeds.filter(isPolled).map(({ name }) => name),
       contract.hash,
       Date.now(),
     );
@@ -130,7 +135,8 @@ async function runLine(
   printIngest(print, ingestSeconds, ingested);
   const result = await runPipeline(running, feed);
   printPipeline(print, result);
-  const { objects, ...found } = await layers(running.resources, running.contract);
+  const others = await runOthers(running, print);
+  const { objects, ...found } = await layers(running.resources, [running.contract, ...running.others]);
   const { validate, process: processing, materialize } = result.stageMs;
   const seconds = {
     startup,
@@ -138,6 +144,7 @@ async function runLine(
     validate: validate / 1000,
     process: processing / 1000,
     materialize: materialize / 1000,
+    ...others,
   };
   return {
     feed: feed.title,
@@ -148,11 +155,62 @@ async function runLine(
   };
 }
 
+async function timed<T>(print: Printer, work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
+  const began = print.seconds;
+  const result = await work();
+  return { result, seconds: print.seconds - began };
+}
+
+/** The other ways in: a dropped file, an app's messages, signed webhooks; each up to Silver and Gold. */
+async function runOthers(
+  { client, resources, contract, others, cloud }: Running,
+  print: Printer,
+): Promise<Record<string, number>> {
+  const files = await timed(print, () => dropNetworks(client, resources));
+  const { records, refused } = files.result.landed.description;
+  print.stage(
+    'files',
+    files.seconds,
+    BUDGET.files,
+    `a CSV file of ${records} records, ${refused} in quarantine, ${files.result.state}`,
+  );
+  const apps = await timed(print, async () => {
+    const felt = others.find(({ source }) => source === 'felt_reports');
+    if (!felt) throw new Error('expected the contract felt_reports');
+    const reports = await publishReports(await resources.pubsub(), resources, contract, felt);
+    await untilRaw(resources, 'felt_reports', 'report_id', reports);
+    if (reports) await untilArchived(resources, 'felt_reports');
+    return { reports, run: await runRecent(client, 'felt_reports') };
+  });
+  const { reports, run } = apps.result;
+  print.stage(
+    'apps',
+    apps.seconds,
+    BUDGET.apps,
+    `${reports} messages published, ${run.batches.rows} rows in an Avro log`,
+  );
+  const { CUPEL_FUNCTION_INGEST_URL: url = '', CUPEL_WEBHOOK_SECRETS_GITHUB_EVENTS: secret = '' } = cloud.env;
+  const webhooks = await timed(print, async () => {
+    const delivered = await deliverWebhooks(url, secret);
+    await untilRaw(resources, 'github_events', "JSON_VALUE(data, '$.delivery_id')", delivered.taken);
+    return { ...delivered, run: await runRecent(client, 'github_events') };
+  });
+  const { taken, duplicates, run: events } = webhooks.result;
+  print.stage(
+    'webhooks',
+    webhooks.seconds,
+    BUDGET.webhooks,
+    `${taken} deliveries taken, ${duplicates} duplicates, ${events.batches.rows} rows in a Parquet log`,
+  );
+  return { files: files.seconds, apps: apps.seconds, webhooks: webhooks.seconds };
+}
+
 function printReport(print: Printer, report: Report): void {
   print.line('');
   print.line(`Bronze       ${report.bronze.objects} objects, ${report.quarantine.records} records in quarantine`);
   for (const [name, { rows, digest, snapshots }] of Object.entries(report.silver)) {
-    print.line(`Silver       silver.${name}: ${rows} rows, ${snapshots} snapshots, digest ${digest}`);
+    const kind = snapshots ? `${snapshots} snapshots` : 'a log';
+    print.line(`Silver       silver.${name}: ${rows} rows, ${kind}, digest ${digest}`);
   }
   for (const [name, { rows }] of Object.entries(report.gold)) print.line(`Gold         gold.${name}: ${rows} rows`);
 }

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { BigQuery } from '@google-cloud/bigquery';
+import type { PubSub } from '@google-cloud/pubsub';
 import type { CompiledContract } from '../../src/contracts/index.ts';
 import type { CupelEnvironment } from '../../src/gcp/env.ts';
 import { digestTable, exportTable, tableName } from '../../src/lakehouse/committer/index.ts';
@@ -16,6 +17,7 @@ import type { Cloud } from '../cloud.ts';
 export interface Report {
   feed: string;
   bronze: { objects: number; alreadyLanded: number };
+  /** By table; a log has no snapshots. */
   silver: Record<string, { rows: number; digest: string; snapshots: number }>;
   gold: Record<string, { rows: number }>;
   quarantine: { records: number };
@@ -25,6 +27,7 @@ export interface Report {
 
 /** What the tables are read with. */
 export interface ReportResources extends CommitterResources {
+  pubsub(): Promise<PubSub>;
   environment: CupelEnvironment;
   bigquery: BigQuery;
 }
@@ -35,20 +38,34 @@ async function countObjects(store: ObjectStore, prefix: string): Promise<number>
   return objects;
 }
 
-/** Looks at every layer. */
+async function silverOf(resources: ReportResources, contract: CompiledContract): Promise<Report['silver'][string]> {
+  const { kind, namespace, table: name } = contract.sink;
+  const found = await digestTable(resources, contract);
+  if (kind === 'append-log') return { ...found, snapshots: 0 };
+  const table = await IcebergTable.load(resources.catalog, resources.store, namespace, name);
+  return { ...found, snapshots: table?.snapshots.length ?? 0 };
+}
+
+/**
+ * Looks at every layer.
+ *
+ * @param contracts the first one's Bronze and quarantine are counted
+ */
 export async function layers(
   resources: ReportResources,
-  contract: CompiledContract,
+  contracts: [CompiledContract, ...CompiledContract[]],
 ): Promise<Pick<Report, 'silver' | 'gold' | 'quarantine'> & { objects: number }> {
-  const { store, environment, catalog, bigquery } = resources;
-  const table = await IcebergTable.load(catalog, store, contract.sink.namespace, contract.sink.table);
-  const silver = { ...(await digestTable(resources, contract)), snapshots: table?.snapshots.length ?? 0 };
+  const { store, environment, bigquery } = resources;
+  const [contract] = contracts;
+  const silver = await Promise.all(
+    contracts.map(async (of) => [of.sink.table, await silverOf(resources, of)] as const),
+  );
   const gold = await Promise.all(
     GOLD_TABLES.map(async (gold) => [gold.name, { rows: (await exportGold(bigquery, gold)).length }] as const),
   );
   return {
     objects: await countObjects(store, `gs://${environment.buckets.bronze}/${contract.source}/`),
-    silver: { [contract.sink.table]: silver },
+    silver: Object.fromEntries(silver),
     gold: Object.fromEntries(gold),
     quarantine: { records: await countObjects(store, `gs://${environment.buckets.quarantine}/${contract.source}/`) },
   };

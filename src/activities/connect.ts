@@ -54,6 +54,7 @@ export async function connectResources(environment: CupelEnvironment, temporal: 
     store,
     deltas: new DeltaStore(store, environment.buckets.ops),
     catalog,
+    silverBucket: environment.buckets.silver,
     ledger: new Ledger(bigquery),
     bigquery,
     dataflow,

@@ -3,6 +3,7 @@ import { backfillActivities } from './backfill.ts';
 import { contractActivities } from './contracts.ts';
 import { dataflowActivities } from './dataflow.ts';
 import { dataformActivities } from './dataform.ts';
+import { fileActivities } from './files.ts';
 import { functionActivities } from './functions.ts';
 import { goldActivities } from './gold.ts';
 import { ledgerActivities } from './ledger.ts';
@@ -10,6 +11,7 @@ import { monitorActivities } from './monitor.ts';
 import { notificationActivities } from './notifications.ts';
 import { planActivities } from './plans.ts';
 import type { ActivityResources } from './resources.ts';
+import { redriveActivities } from './redrive.ts';
 import { silverActivities } from './silver.ts';
 import { temporalActivities } from './temporal.ts';
 import { upkeepActivities } from './upkeep.ts';
@@ -23,9 +25,11 @@ export function createActivities(resources: ActivityResources) {
     ...contractActivities(resources),
     ...dataflowActivities(resources),
     ...dataformActivities(resources),
+    ...fileActivities(resources),
     ...functionActivities(resources),
     ...goldActivities(resources),
     ...ledgerActivities(resources),
+    ...redriveActivities(resources),
     ...silverActivities(resources),
     ...monitorActivities(resources),
     ...notificationActivities(resources),

@@ -3,6 +3,7 @@ import { readContract } from '../lakehouse/contract-store.ts';
 import { ledgerEvent } from '../lakehouse/ledger/index.ts';
 import { partOfChunk } from '../lakehouse/planning/chunks.ts';
 import type { FailedPartition } from '../lakehouse/planning/chunks.ts';
+import { PullLog } from '../lakehouse/pull/index.ts';
 import { estimateCost, readPrices } from '../lakehouse/planning/estimate.ts';
 import type { CostEstimate } from '../lakehouse/planning/estimate.ts';
 import { resolveRange } from '../lakehouse/planning/local-days.ts';
@@ -10,6 +11,7 @@ import { makePlan } from '../lakehouse/planning/plan.ts';
 import type { Plan } from '../lakehouse/planning/plan.ts';
 import { PAGE, readPlan, readPlanIndex, writePlan } from '../lakehouse/planning/plan-store.ts';
 import type { ChunkReference, PlanTotals } from '../lakehouse/planning/plan-store.ts';
+import { unprovenWindows } from '../lakehouse/planning/pull-proof.ts';
 import { prepareChunk, storeChunk } from '../lakehouse/planning/prepare-chunk.ts';
 import type { PreparedChunk, PrepareRequest, ValidatedChunk } from '../lakehouse/planning/prepare-chunk.ts';
 import type { Order, Reprocess } from '../lakehouse/planning/selection.ts';
@@ -46,6 +48,8 @@ export interface PlanBackfill {
   reprocess: Reprocess;
   order: Order;
   chunkBytes: number;
+  /** `pull`: the origin is asked. Default `replay`: Bronze is. */
+  mode?: 'replay' | 'pull';
 }
 
 /** Chunks that may be processed, and what validation refused. */
@@ -83,7 +87,7 @@ export function planActivities(resources: ActivityResources) {
   async function plan(request: PlanBackfill): Promise<{ plan: Plan; planUri: string }> {
     const contract = await readContract(store, request.contractUri);
     const range = { from: new Date(request.from), to: new Date(request.to) };
-    const made = await makePlan(resources, buckets.bronze, contract, { ...request, range });
+    const made = await makePlan(resources, buckets, contract, { ...request, range });
     const missing = made.missing.map((run) =>
       ledgerEvent('missing', contract.source, `${run.feed}/${run.from}`, 'missing', '', run),
     );
@@ -179,14 +183,22 @@ export function planActivities(resources: ActivityResources) {
       await ledger.append(events);
     },
 
-    /** What the ledger says of the partitions that a plan was to process: the proof of a backfill. */
-    async verifyPlan({ planUri, source }: { planUri: string; source: string }): Promise<VerifiedPlan> {
+    /**
+     * What the ledger says of the partitions that a plan was to process: the proof of a backfill.
+     *
+     * @param run the run that was to pull; nothing of a plan that replays
+     */
+    async verifyPlan({ planUri, source, run = '' }: VerifyPlan): Promise<VerifiedPlan> {
       const states = await ledger.latest(source, ['partition']);
-      const done = new Map(
-        states.filter(({ state }) => state === 'done').map(({ subject, fingerprint }) => [subject, fingerprint]),
-      );
+      const done = new Map(states.filter(({ state }) => state === 'done').map((state) => [state.subject, state]));
       const lines = (await readPlan(store, planUri)).filter(({ chunk }) => chunk !== null);
-      const open = lines.filter(({ partition, fingerprint }) => done.get(partition) !== fingerprint);
+      const proof = { store, bronzeBucket: buckets.bronze, log: new PullLog(store, buckets.ops), source, run };
+      const pulled = await unprovenWindows(proof, lines, done);
+      const replayed = lines.filter(({ window }) => !window);
+      const unproven = replayed.filter(
+        ({ partition, fingerprint }) => done.get(partition)?.fingerprint !== fingerprint,
+      );
+      const open = [...unproven, ...pulled];
       return {
         done: lines.length - open.length,
         open: open.length,
@@ -194,6 +206,13 @@ export function planActivities(resources: ActivityResources) {
       };
     },
   };
+}
+
+/** A plan to be proved. */
+export interface VerifyPlan {
+  planUri: string;
+  source: string;
+  run?: string;
 }
 
 /** What the ledger says of a plan. */

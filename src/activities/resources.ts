@@ -15,6 +15,8 @@ export interface ActivityResources {
   store: ObjectStore;
   deltas: DeltaStore;
   catalog: RestCatalog;
+  /** Bucket of Silver's logs. */
+  silverBucket: string;
   ledger: Ledger;
   bigquery: BigQuery;
   dataflow: DataflowClients;

@@ -8,7 +8,8 @@ import {
   sweepOrphans,
   sweepStaged,
 } from '../lakehouse/committer/index.ts';
-import type { MaintenancePolicy } from '../contracts/index.ts';
+import type { CompiledContract, MaintenancePolicy } from '../contracts/index.ts';
+import { logState } from '../lakehouse/append-log/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import type { Done } from '../lakehouse/deltas/index.ts';
 import { IcebergTable } from '../lakehouse/iceberg/index.ts';
@@ -25,6 +26,9 @@ export interface Upkeep {
   orphans: number;
 }
 
+/** A log has neither snapshots nor small files: each of its objects is written whole under one name. */
+const NO_UPKEEP: Upkeep = { compactedFiles: 0, expiredSnapshots: 0, orphans: 0 };
+
 /** Files of the table that no snapshot needs, and blocks that jobs staged and never took away. */
 async function sweepAll(
   { store, environment, now }: ActivityResources,
@@ -39,6 +43,10 @@ async function sweepAll(
 /** Activities on Silver's Iceberg tables; only the committer of a table calls those that write. */
 export function silverActivities(resources: ActivityResources) {
   const { store, deltas, catalog } = resources;
+  const readLogState = async (contract: CompiledContract) => {
+    const snapshotId = (await logState(resources, contract)) ?? null;
+    return { snapshotId, asOf: new Date(resources.now()).toISOString() };
+  };
   return {
     /** Merges and commits waiting batches as one snapshot. Safe to repeat after any crash. */
     async commitBatches({
@@ -68,6 +76,7 @@ export function silverActivities(resources: ActivityResources) {
       expire?: boolean;
     }): Promise<Upkeep> {
       const contract = await readContract(store, contractUri);
+      if (contract.sink.kind === 'append-log') return NO_UPKEEP;
       const { compactAtFiles, snapshots, ...policy } = contract.maintenance ?? {};
       return withHeartbeat(async () => {
         const compactedFiles = await compact(resources, contract, compactAtFiles ? { minFiles: compactAtFiles } : {});
@@ -87,7 +96,7 @@ export function silverActivities(resources: ActivityResources) {
 
     /**
      * The newest snapshot of a source's table and the one time that Gold reads as of: our clock, or a millisecond after the
-     * snapshot where that is later, so that the snapshot is always seen.
+     * snapshot where that is later, so that the snapshot is always seen. Of a log, a name of what it holds stands for the snapshot.
      */
     async readSilverState({
       contractUri,
@@ -95,6 +104,7 @@ export function silverActivities(resources: ActivityResources) {
       contractUri: string;
     }): Promise<{ snapshotId: string | null; asOf: string }> {
       const contract = await readContract(store, contractUri);
+      if (contract.sink.kind === 'append-log') return readLogState(contract);
       const table = await IcebergTable.load(catalog, store, contract.sink.namespace, contract.sink.table);
       const newest = table?.current;
       const asOf = new Date(Math.max(resources.now(), (newest?.['timestamp-ms'] ?? 0) + 1)).toISOString();

@@ -1,12 +1,15 @@
 import { heartbeat } from '@temporalio/activity';
 import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import type { CompiledContract } from '../contracts/index.ts';
+import { startControlled } from '../control/start.ts';
 import { recordPublisher } from '../ingest/record-publisher.ts';
+import type { HourRange } from '../lakehouse/bronze/index.ts';
 import { sweepOps, tableName } from '../lakehouse/committer/index.ts';
 import type { SweptOps } from '../lakehouse/committer/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import { ledgerEvent } from '../lakehouse/ledger/index.ts';
-import { reconcileBronze } from '../lakehouse/upkeep/index.ts';
+import { missedFiles, reconcileBronze } from '../lakehouse/upkeep/index.ts';
 import type { Reconciliation } from '../lakehouse/upkeep/index.ts';
 import type { committer } from '../workflows/committer.ts';
 import { committerId, TASK_QUEUE } from '../workflows/ids.ts';
@@ -20,6 +23,18 @@ const DAY = 24 * 3_600_000;
 export function upkeepActivities(resources: ActivityResources) {
   const { environment, store, deltas, ledger, temporal, now } = resources;
   const { buckets } = environment;
+
+  /** Starts what a lost finalize event should have started; one that runs already is joined, and one that is over stays so. */
+  async function takeMissedFiles(contract: CompiledContract, range: HourRange): Promise<number> {
+    const looking = { store, ledger, inboxBucket: buckets.inbox };
+    let taken = 0;
+    for (const file of await missedFiles(looking, contract, range)) {
+      const { state } = await startControlled(temporal, environment.contractsDirectory, { kind: 'file', ...file });
+      if (state === 'started') taken += 1;
+    }
+    return taken;
+  }
+
   return {
     /**
      * Asks the committer of a table, its only writer, for the whole upkeep, and waits for the numbers. Starts the committer
@@ -63,13 +78,13 @@ export function upkeepActivities(resources: ActivityResources) {
       await ledger.append([ledgerEvent('upkeep', source, table, 'done', '', numbers, new Date(now()), run)]);
     },
 
-    /** Compares Bronze with ledger and outbox over a range, and mends them. */
+    /** Compares Bronze with ledger, outbox and inbox over a range, and mends them. */
     async reconcileBronze(input: {
       contractUri: string;
       from: string;
       to: string;
       run: string;
-    }): Promise<Reconciliation> {
+    }): Promise<Reconciliation & { filesTaken: number }> {
       const contract = await readContract(store, input.contractUri);
       const working = {
         store,
@@ -81,7 +96,10 @@ export function upkeepActivities(resources: ActivityResources) {
         progress: (objects: number) => heartbeat({ objects }),
       };
       const range = { from: new Date(input.from), to: new Date(input.to) };
-      return withHeartbeat(() => reconcileBronze(working, contract, range, input.run));
+      return withHeartbeat(async () => {
+        const found = await reconcileBronze(working, contract, range, input.run);
+        return { ...found, filesTaken: await takeMissedFiles(contract, range) };
+      });
     },
   };
 }

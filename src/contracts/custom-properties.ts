@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Document, LineCounter } from 'yaml';
+import { CUSTOM_SCHEMA } from './custom-schema.ts';
 import { lineOf } from './odcs/check.ts';
 import type { OdcsContract } from './odcs/check.ts';
 import type { CompiledContract, FieldRule } from './types.ts';
@@ -9,6 +10,7 @@ export type CustomProperties = Pick<
   CompiledContract,
   | 'rulesVersion'
   | 'versionField'
+  | 'eventTime'
   | 'carrierOrder'
   | 'versionTies'
   | 'absence'
@@ -17,6 +19,7 @@ export type CustomProperties = Pick<
   | 'mapping'
   | 'feeds'
   | 'hosts'
+  | 'messaging'
   | 'lookbackHours'
   | 'timeZone'
   | 'dependsOnPast'
@@ -25,75 +28,7 @@ export type CustomProperties = Pick<
   | 'commit'
 >;
 
-const name = { type: 'string', pattern: '^[a-z0-9][a-z0-9_.]*$' };
-const path = { type: 'string', minLength: 1 };
-const positive = { type: 'integer', minimum: 1 };
-
-function object(properties: Record<string, unknown>, optional: string[] = []): Record<string, unknown> {
-  const required = Object.keys(properties).filter((key) => !optional.includes(key));
-  return { type: 'object', properties, required, additionalProperties: false };
-}
-
-const rule = object(
-  { from: path, orLastPathSegmentOf: path, as: { enum: ['as-is', 'epoch-millis', 'lower-case', 'zero-one'] } },
-  ['orLastPathSegmentOf', 'as'],
-);
-
-const feed = object(
-  { name, url: { type: 'string', pattern: '^https://' }, coverageSeconds: positive, intervalSeconds: positive },
-  ['intervalSeconds'],
-);
-
-const SNAPSHOT_LIMITS = ['allHours', 'hourlyDays', 'dailyDays', 'max'];
-
-const maintenance = object(
-  {
-    compactAtFiles: { type: 'integer', minimum: 2 },
-    snapshots: object(
-      {
-        allHours: positive,
-        hourlyDays: positive,
-        dailyDays: positive,
-        max: { type: 'integer', minimum: 10, maximum: 400 },
-      },
-      SNAPSHOT_LIMITS,
-    ),
-    orphanAgeDays: positive,
-  },
-  ['compactAtFiles', 'snapshots', 'orphanAgeDays'],
-);
-
-/** Properties that a contract may leave out; then its compiled form has none of them, so that its hash stays. */
-const OPTIONAL = ['timeZone', 'dependsOnPast', 'maintenance'];
-
-const SCHEMA = object(
-  {
-    rulesVersion: positive,
-    versionField: name,
-    carrierOrder: name,
-    versionTies: { enum: ['possible', 'none'] },
-    absence: { enum: ['never'] },
-    sink: object({
-      kind: { enum: ['iceberg'] },
-      namespace: name,
-      table: name,
-      bucketCount: { type: 'integer', minimum: 1, maximum: 4096 },
-    }),
-    unpack: object({ kind: { enum: ['geojson-feature-collection'] }, mediaType: path, extension: name }),
-    mapping: { type: 'object', additionalProperties: rule, minProperties: 1 },
-    feeds: { type: 'array', items: feed, minItems: 1 },
-    hosts: { type: 'array', items: path, minItems: 1 },
-    lookbackHours: { type: 'integer', minimum: 0 },
-    quarantine: object({ maxShare: { type: 'number', minimum: 0, maximum: 1 } }),
-    commit: object({ maxLatencySeconds: positive }),
-    timeZone: path,
-    dependsOnPast: { type: 'boolean' },
-    maintenance,
-  },
-  OPTIONAL,
-);
-
-const validate = new Ajv2020({ allErrors: true }).compile(SCHEMA);
+const validate = new Ajv2020({ allErrors: true }).compile(CUSTOM_SCHEMA);
 
 interface RawRule {
   from: string;
@@ -110,6 +45,33 @@ function toRules(mapping: Record<string, RawRule>): FieldRule[] {
   }));
 }
 
+type Raw = Omit<CustomProperties, 'mapping' | Defaulted> & {
+  mapping: Record<string, RawRule>;
+} & Partial<Pick<CustomProperties, Defaulted>>;
+
+type Defaulted = 'versionField' | 'versionTies' | 'absence' | 'hosts';
+
+/** A log keeps every record, so the greatest of one id is the only question; an upsert table must say what its order is. */
+function withDefaults(raw: Raw): { custom?: CustomProperties; faults: string[] } {
+  const { mapping, versionField, versionTies, absence, hosts = [], ...rest } = raw;
+  const log = raw.sink.kind === 'append-log';
+  const given = { versionField, versionTies, absence };
+  const wrong = Object.entries(given).filter(([, value]) => (value === undefined) !== log);
+  if (wrong.length)
+    return {
+      faults: wrong.map(([key]) => `${key}: ${log ? 'a log has none' : 'expected, since the sink is an upsert table'}`),
+    };
+  const custom: CustomProperties = {
+    ...rest,
+    versionField: versionField ?? '_carrier_order',
+    versionTies: versionTies ?? 'possible',
+    absence: absence ?? 'never',
+    hosts,
+    mapping: toRules(mapping),
+  };
+  return { custom, faults: [] };
+}
+
 /** Reads the custom properties of a contract; either `custom` is there or `faults` says why not, a line each. */
 export function readCustomProperties(
   odcs: OdcsContract,
@@ -118,9 +80,9 @@ export function readCustomProperties(
 ): { custom?: CustomProperties; faults: string[] } {
   const entries = odcs.customProperties ?? [];
   const values = Object.fromEntries(entries.map((entry) => [entry.property, entry.value]));
-  if (!validate(values)) return { faults: (validate.errors ?? []).map((error) => describe(error)) };
-  const raw = values as Omit<CustomProperties, 'mapping'> & { mapping: Record<string, RawRule> };
-  return { custom: { ...raw, mapping: toRules(raw.mapping) }, faults: [] };
+  if (validate(values)) return withDefaults(values as unknown as Raw);
+  const told = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'if'); // it says no more than the fault inside it
+  return { faults: told.map((error) => describe(error)) };
 
   function describe(error: NonNullable<typeof validate.errors>[number]): string {
     const parts = error.instancePath.split('/').slice(1);

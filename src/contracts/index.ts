@@ -6,17 +6,19 @@ export { normaliser } from './rules/normalise.ts';
 export type { Normalised, RecordContext } from './rules/normalise.ts';
 export { compareOrder, orderColumns } from './rules/order.ts';
 export { Reducer } from './rules/reducer.ts';
-export { rawRecordText, unpackObject } from './rules/unpack.ts';
-export type { RawRecord, Unpacked } from './rules/unpack.ts';
+export { rawRecord, readEnvelope, unpackObject, webhookRecordId } from './rules/unpack/index.ts';
+export type { RawRecord, Unpacked, WebhookEnvelope } from './rules/unpack/index.ts';
+export { hourOfMicros } from './rules/times.ts';
 export type { Row, Value } from './row.ts';
 export { BIGQUERY_TYPES } from './schemas.ts';
-export { SYSTEM_COLUMNS } from './types.ts';
+export { intervalOf, isPolled, isPulled } from './feeds.ts';
+export type { Feed, FileFeed, PollFeed, PullFeed, WebhookFeed } from './feeds.ts';
+export { SYSTEM_COLUMNS, systemColumns } from './types.ts';
 export { freshnessOf } from './freshness.ts';
 export type {
   Column,
   ColumnType,
   CompiledContract,
-  Feed,
   FieldRule,
   IcebergField,
   MaintenancePolicy,

@@ -1,5 +1,6 @@
 /** Why a record is in quarantine. The catalogue is closed: a code that is not here does not exist. */
 export const REASON_CODES = {
+  malformed_record: 'the record cannot be read as its carrier should have written it',
   not_an_object: 'the record is no JSON object',
   missing_required: 'a required column has no value',
   wrong_type: 'a value has another type than its column',

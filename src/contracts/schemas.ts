@@ -1,4 +1,3 @@
-import { SYSTEM_COLUMNS } from './types.ts';
 import type { Column, ColumnType, CompiledContract } from './types.ts';
 
 const JSON_TYPES: Record<ColumnType, string> = {
@@ -43,18 +42,18 @@ export function jsonSchema(source: string, columns: Column[]): Record<string, un
   };
 }
 
-/** BigQuery schema of the Silver table, system columns last. */
+/** BigQuery schema of a table. */
 export function bigquerySchema(columns: Column[]): CompiledContract['bigquerySchema'] {
-  return [...columns, ...SYSTEM_COLUMNS].map((column) => ({
+  return columns.map((column) => ({
     name: column.name,
     type: BIGQUERY_TYPES[column.type],
     mode: column.required ? 'REQUIRED' : 'NULLABLE',
   }));
 }
 
-/** Iceberg schema of the Silver table, system columns last; field ids count from 1. */
+/** Iceberg schema of a table; field ids count from 1. */
 export function icebergSchema(columns: Column[]): CompiledContract['icebergSchema'] {
-  const fields = [...columns, ...SYSTEM_COLUMNS].map((column, index) => ({
+  const fields = columns.map((column, index) => ({
     id: index + 1,
     name: column.name,
     required: column.required,

@@ -1,3 +1,5 @@
+import type { Feed } from './feeds.ts';
+
 /** The types of columns that a contract can declare, by their Iceberg names. */
 export type ColumnType = 'string' | 'long' | 'int' | 'double' | 'boolean' | 'timestamptz' | 'binary';
 
@@ -10,17 +12,56 @@ export interface Column {
   doc?: string;
 }
 
-/** One address that a poll reads. */
-export interface Feed {
-  /** Folder of Bronze under the source, and the last part of the URL without its extension. */
-  name: string;
-  /** The real address; where a request really goes is the poll function's configuration. */
-  url: string;
-  /** How far back one answer reaches, in seconds. */
-  coverageSeconds: number;
-  /** Time between polls, in seconds. Undefined: the feed has no schedule, so nothing can be missing from it. */
-  intervalSeconds?: number;
+/** Where Pub/Sub carries the records of a source, and where else to. */
+export interface Messaging {
+  /** Topic of the source's own, which apps publish to. Default: the topic of all records that landed otherwise. */
+  topic?: string;
+  /**
+   * Member of the message whose text is its ordering key: messages of one key are delivered in the order of their publishing, at
+   * most 1 MB/s for each. Default: messages have none.
+   */
+  orderingKey?: string;
+  /** Dataset and table of Bronze in BigQuery, `raw.<table>`, which a BigQuery subscription fills. Default: there is none. */
+  rawTable?: string;
+  /**
+   * Columns of that table beside the message's metadata. `message`: the message whole, as JSON in `data`. `contract`: one for
+   * each member of the message that the mapping reads (`use_table_schema` of the subscription). Default `message`.
+   */
+  rawColumns?: 'message' | 'contract';
 }
+
+/** Where the Kappa pipeline's rows of a source end. */
+export type Sink =
+  | {
+      /** Upsert table: the greatest row of each key under the Kappa law. */
+      kind: 'iceberg';
+      namespace: string;
+      table: string;
+      bucketCount: number;
+    }
+  | {
+      /** Log: each record once, by its id, in objects of an hour and a bucket (docs/append-log.md). */
+      kind: 'append-log';
+      format: 'parquet' | 'avro';
+      namespace: string;
+      table: string;
+      bucketCount: number;
+    };
+
+/** How an object of Bronze is opened. */
+export type Unpack =
+  | { kind: 'geojson-feature-collection'; mediaType: string; extension: string }
+  | { kind: 'webhook-envelope'; mediaType: string; extension: string }
+  | {
+      kind: 'csv';
+      mediaType: string;
+      extension: string;
+      /** Default `,`. */
+      delimiter?: string;
+      /** As the WHATWG Encoding Standard names it, such as `windows-1252`. Default `utf-8`. */
+      encoding?: string;
+    }
+  | { kind: 'pubsub-avro'; mediaType: string; extension: string };
 
 /** Which snapshots of a table stay; the newest one always does. */
 export interface SnapshotPolicy {
@@ -43,6 +84,22 @@ export interface MaintenancePolicy {
   orphanAgeDays?: number;
 }
 
+/**
+ * How a value becomes that of its column. `as-is`: it has the column's type already. The others take what their names say:
+ * `decimal-text`, `integer-text` and `boolean-text` read text, as CSV has it; `rfc3339` a time with its offset; `json` any
+ * value, which becomes its RFC 8785 text.
+ */
+export type Conversion =
+  | 'as-is'
+  | 'epoch-millis'
+  | 'rfc3339'
+  | 'lower-case'
+  | 'zero-one'
+  | 'decimal-text'
+  | 'integer-text'
+  | 'boolean-text'
+  | 'json';
+
 /** How one column is taken from a record. */
 export interface FieldRule {
   column: string;
@@ -51,7 +108,7 @@ export interface FieldRule {
   /** Where the value is absent: the last path segment of the URL at this path. */
   orLastPathSegmentOf?: string[];
   /** Conversion of the value. Default `as-is`. */
-  as: 'as-is' | 'epoch-millis' | 'lower-case' | 'zero-one';
+  as: Conversion;
 }
 
 /** A field of an Iceberg schema. Ids are given in order, from 1. */
@@ -71,20 +128,26 @@ export interface CompiledContract {
   rulesVersion: number;
   /** The contract's columns in order, without the system columns. */
   columns: Column[];
+  /** The column that identifies a row; of a log, `_record_id`. */
   key: string[];
-  /** The column of type timestamptz that says which content of a key is newer. */
+  /** The column of type timestamptz that says which content of a key is newer; of a log, `_carrier_order`. */
   versionField: string;
-  /** Name of the origin's own order, such as the feed's `generated`. */
+  /** Column that says when what a row tells of happened. Default: the version field. */
+  eventTime?: string;
+  /** Name of the origin's own order: the feed's `generated`, the envelope's `received_at`, a message's `carrier_order`, a column of a CSV file. */
   carrierOrder: string;
   /** `none`: a version has one content, so a later sighting is no change. */
   versionTies: 'possible' | 'none';
   /** What a key's absence from a later answer means. */
   absence: 'never';
-  sink: { kind: 'iceberg'; namespace: string; table: string; bucketCount: number };
-  unpack: { kind: 'geojson-feature-collection'; mediaType: string; extension: string };
+  sink: Sink;
+  unpack: Unpack;
   mapping: FieldRule[];
   feeds: Feed[];
+  /** Hosts that polls and pulls may go to, redirects included; none where there are neither. */
   hosts: string[];
+  /** Default: records go to the topic of all, and nowhere else. */
+  messaging?: Messaging;
   lookbackHours: number;
   /** IANA zone in which a bare date of a range begins. Default UTC. Partitions are hours of UTC all the same. */
   timeZone?: string;
@@ -101,10 +164,10 @@ export interface CompiledContract {
   hash: string;
 }
 
-/** Columns that Cupel adds to every upsert table, in this order (docs/kappa-law.md). */
+/** Columns that Cupel adds to every table of Silver, in this order (docs/kappa-law.md). */
 export const SYSTEM_COLUMNS: readonly Column[] = [
   { name: '_first_version', type: 'timestamptz', required: true, doc: 'Least version ever seen for the key' },
-  { name: '_deleted', type: 'boolean', required: true, doc: 'Tombstone' },
+  { name: '_tombstone', type: 'boolean', required: true, doc: 'Tombstone' },
   {
     name: '_carrier_order',
     type: 'timestamptz',
@@ -117,3 +180,16 @@ export const SYSTEM_COLUMNS: readonly Column[] = [
   { name: '_bronze_object', type: 'string', required: true, doc: 'Bronze object that holds the record' },
   { name: '_contract', type: 'string', required: true, doc: 'Hash of the contract that made the row' },
 ];
+
+/** Where a record of a log belongs: objects of a log hold an hour each. */
+export const HOUR_COLUMN: Column = {
+  name: '_hour',
+  type: 'timestamptz',
+  required: true,
+  doc: 'Nominal hour of the record: of its message, its receipt or its poll',
+};
+
+/** The system columns of a contract's table, in order. */
+export function systemColumns({ sink }: Pick<CompiledContract, 'sink'>): Column[] {
+  return sink.kind === 'append-log' ? [...SYSTEM_COLUMNS, HOUR_COLUMN] : [...SYSTEM_COLUMNS];
+}

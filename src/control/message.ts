@@ -1,20 +1,23 @@
 import { cupelError } from '../errors.ts';
 import type { TickInput } from '../workflows/tick.ts';
 
-/** What somebody outside asks for: a tick at a nominal time, or a backfill of a range. The message of `cupel-control`. */
+/** What somebody outside asks for: a tick at a nominal time, a backfill of a range, or that a file be taken. The message of `cupel-control`. */
 export type ControlMessage =
   | (TickInput & { nominalTime: string })
   /** A bare date begins at midnight of the contract's time zone. */
-  | { kind: 'backfill'; source: string; from: string; to: string };
+  | { kind: 'backfill'; source: string; from: string; to: string }
+  /** A file of the inbox was written. */
+  | { kind: 'file'; bucket: string; name: string; generation: string };
 
 type Kind = ControlMessage['kind'];
 
-type Field = 'source' | 'feed' | 'nominalTime' | 'from' | 'to' | 'date';
+type Field = 'source' | 'feed' | 'nominalTime' | 'from' | 'to' | 'date' | 'bucket' | 'name' | 'generation';
 
 const FIELDS: Record<Kind, { needs: Field[]; takes: Field[] }> = {
   ingest: { needs: ['source', 'feed'], takes: ['nominalTime'] },
   pipeline: { needs: ['source'], takes: ['nominalTime'] },
   backfill: { needs: ['source', 'from', 'to'], takes: [] },
+  file: { needs: ['bucket', 'name', 'generation'], takes: [] },
   nightlyGold: { needs: [], takes: ['nominalTime', 'date'] },
   maintain: { needs: ['source'], takes: ['nominalTime'] },
   reconcile: { needs: ['source'], takes: ['nominalTime'] },
@@ -60,6 +63,25 @@ function dateOf(text: string, field: string): string {
   return text;
 }
 
+/** As Cloud Storage has them. */
+const BUCKET = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
+const GENERATION = /^[1-9]\d{0,18}$/;
+
+function bucketOf(text: string, field: string): string {
+  if (!BUCKET.test(text)) throw refuse(`${field}, the name of a bucket`);
+  return text;
+}
+
+function objectOf(text: string, field: string): string {
+  if (!text || Buffer.byteLength(text) > 1024 || /[\r\n]/.test(text)) throw refuse(`${field}, the name of an object`);
+  return text;
+}
+
+function generationOf(text: string, field: string): string {
+  if (!GENERATION.test(text)) throw refuse(`${field}, the digits of an object's generation`);
+  return text;
+}
+
 const READERS: Record<Field, (text: string, field: string) => string> = {
   source: nameOf,
   feed: nameOf,
@@ -67,6 +89,9 @@ const READERS: Record<Field, (text: string, field: string) => string> = {
   from: momentOf,
   to: momentOf,
   date: dateOf,
+  bucket: bucketOf,
+  name: objectOf,
+  generation: generationOf,
 };
 
 type Read = Partial<Record<Field, string>>;
@@ -112,6 +137,7 @@ export function readControl(body: unknown, defaultTime: number): ControlMessage 
   const known = kind as Kind;
   const read = readFields(known, body as Record<string, unknown>);
   if (known === 'backfill') return backfillOf(read);
+  if (known === 'file') return { kind: 'file', bucket: '', name: '', generation: '', ...read };
   const { source, feed } = read;
   const nominalTime = nominalTimeOf(read, defaultTime);
   return { kind: known, ...(source ? { source } : {}), ...(feed ? { feed } : {}), nominalTime };

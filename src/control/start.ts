@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import { ServiceError, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client, WorkflowStartOptions } from '@temporalio/client';
 import { cupelError } from '../errors.ts';
 import { googleCode } from '../gcp/errors.ts';
 import { loadContract } from '../lakehouse/contract-store.ts';
 import { resolveRange } from '../lakehouse/planning/local-days.ts';
-import { backfillId, controlTickId, TASK_QUEUE } from '../workflows/ids.ts';
+import { backfillId, controlTickId, fileArrivalId, TASK_QUEUE } from '../workflows/ids.ts';
 import type { ControlMessage } from './message.ts';
 
 /** What became of a message. */
@@ -19,10 +20,26 @@ const ANSWER_WITHIN_MS = 10_000;
 
 type Start = Required<
   Pick<WorkflowStartOptions, 'workflowId' | 'workflowIdReusePolicy' | 'staticSummary'> & { args: [object] }
-> & { type: 'tick' | 'backfill' };
+> & { type: 'tick' | 'backfill' | 'fileArrival' };
+
+/** Most bytes of a name in a workflow's id, of which Temporal takes 1,000 in all. */
+const LONGEST_NAME = 600;
+
+function planOfFile({ bucket, name, generation }: Extract<ControlMessage, { kind: 'file' }>): Start {
+  const long = Buffer.byteLength(name) > LONGEST_NAME;
+  const shortName = long ? createHash('sha256').update(name).digest('hex') : name;
+  return {
+    type: 'fileArrival',
+    workflowId: fileArrivalId({ bucket, name: shortName, generation }),
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+    staticSummary: name.slice(0, 200),
+    args: [{ bucket, name, generation }],
+  };
+}
 
 /** A message may come twice, also after its workflow has ended: which of them start anew is decided by the policy. */
 async function planOf(message: ControlMessage, contractsDirectory: string): Promise<Start> {
+  if (message.kind === 'file') return planOfFile(message);
   if (message.kind !== 'backfill') {
     const { kind, source, feed } = message;
     const staticSummary = [kind, source, feed].filter(Boolean).join(' ');

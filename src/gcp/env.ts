@@ -17,6 +17,8 @@ export interface CupelEnvironment {
     ops: string;
     /** `CUPEL_QUARANTINE_BUCKET`, default `<project>-quarantine`. */
     quarantine: string;
+    /** `CUPEL_INBOX_BUCKET`, default `<project>-inbox`: where others drop files. */
+    inbox: string;
   };
   /** Endpoints that are not Google's own. Unset: Google's. */
   endpoints: {
@@ -116,6 +118,7 @@ export function readEnvironment(env: Variables = process.env): CupelEnvironment 
     silver: env.CUPEL_SILVER_BUCKET || `${project}-silver`,
     ops: env.CUPEL_OPS_BUCKET || `${project}-ops`,
     quarantine: env.CUPEL_QUARANTINE_BUCKET || `${project}-quarantine`,
+    inbox: env.CUPEL_INBOX_BUCKET || `${project}-inbox`,
   };
   return {
     name: env.CUPEL_ENVIRONMENT || project,

@@ -16,10 +16,14 @@ export interface FetchOptions {
   timeoutMs?: number;
   /** Most bytes of an answer, after decompression. Default 64 MiB. */
   maxBytes?: number;
+  /** Whether "no content" (204) is an answer, of no bytes. Default false: it is refused. */
+  allowNoContent?: boolean;
 }
 
 /** What a feed answered. */
 export interface Fetched {
+  /** 200, or 204 where that is allowed. */
+  status: number;
   bytes: Buffer;
   /** The `Date` header, for carriers without an order of their own. */
   date: string | null;
@@ -61,9 +65,20 @@ async function readBody(response: Response, maxBytes: number, url: URL): Promise
   return Buffer.concat(chunks);
 }
 
-function refuseStatus(url: URL, status: number): never {
+/** Seconds that the origin asks to be left alone for: a number, or a date to be compared with its own clock. */
+function retryAfterOf({ headers }: Response): { retryAfterSeconds?: number } {
+  const text = headers.get('retry-after');
+  if (!text) return {};
+  const date = Date.parse(headers.get('date') ?? '');
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - date) / 1000;
+  return Number.isFinite(seconds) && seconds >= 0 ? { retryAfterSeconds: seconds } : {};
+}
+
+function refuseStatus(url: URL, response: Response): never {
+  const { status } = response;
   const retryable = status === 404 || status === 408 || status === 429 || status >= 500;
-  throw cupelError(retryable ? 'CUP_FETCH_FAILED' : 'CUP_FETCH_REFUSED', { url: url.href, status });
+  const code = retryable ? 'CUP_FETCH_FAILED' : 'CUP_FETCH_REFUSED';
+  throw cupelError(code, { url: url.href, status, ...retryAfterOf(response) });
 }
 
 async function follow(url: URL, options: FetchOptions, signal: AbortSignal, redirects = 0): Promise<Fetched> {
@@ -84,12 +99,12 @@ async function follow(url: URL, options: FetchOptions, signal: AbortSignal, redi
       throw cupelError('CUP_FETCH_FAILED', { url: url.href, expected: `at most ${MAX_REDIRECTS} redirects` });
     return follow(new URL(location, url), options, signal, redirects + 1);
   }
-  if (response.status !== 200) {
+  if (response.status !== 200 && !(response.status === 204 && options.allowNoContent)) {
     await response.body?.cancel();
-    refuseStatus(url, response.status);
+    refuseStatus(url, response);
   }
   const bytes = await readBody(response, options.maxBytes ?? 64 << 20, url);
-  return { bytes, date: response.headers.get('date') };
+  return { status: response.status, bytes, date: response.headers.get('date') };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { unpackObject } from '../contracts/index.ts';
-import type { CompiledContract, Feed, Unpacked } from '../contracts/index.ts';
+import { isPolled, unpackObject } from '../contracts/index.ts';
+import type { CompiledContract, PollFeed, Unpacked } from '../contracts/index.ts';
 import { CupelError, cupelError } from '../errors.ts';
 import { bronzeName, hourOf } from '../lakehouse/bronze/index.ts';
 import type { ObjectStore } from '../lakehouse/object-store.ts';
@@ -45,19 +45,20 @@ export interface PollResources {
   fetch: Omit<FetchOptions, 'hosts'>;
 }
 
-function feedOf(contract: CompiledContract, name: string): Feed {
-  const feed = contract.feeds.find((candidate) => candidate.name === name);
+function feedOf(contract: CompiledContract, name: string): PollFeed {
+  const polled = contract.feeds.filter(isPolled);
+  const feed = polled.find((candidate) => candidate.name === name);
   if (!feed)
     throw cupelError('CUP_FEED_UNKNOWN', {
       feed: name,
-      known: contract.feeds.map((candidate) => candidate.name).join(', '),
+      known: polled.map((candidate) => candidate.name).join(', ') || 'none',
     });
   return feed;
 }
 
-function tryUnpack(contract: CompiledContract, bytes: Uint8Array): Unpacked | undefined {
+async function tryUnpack(contract: CompiledContract, bytes: Uint8Array): Promise<Unpacked | undefined> {
   try {
-    return unpackObject(contract, bytes, 'answer');
+    return await unpackObject(contract, bytes, 'answer');
   } catch (error) {
     if (error instanceof CupelError && error.code === 'CUP_OBJECT_UNREADABLE') return undefined;
     throw error;
@@ -66,11 +67,11 @@ function tryUnpack(contract: CompiledContract, bytes: Uint8Array): Unpacked | un
 
 /** An answer holds its nominal hour up to `coverage - interval` late, judged by the answer's own order and never by our clock. */
 function placeOf(
-  feed: Feed,
+  feed: PollFeed,
   nominal: Date,
   opened: Unpacked | undefined,
 ): { hour: string; state: PollResult['state'] } {
-  if (!opened) return { hour: hourOf(nominal), state: 'unreadable' };
+  if (opened?.carrierOrder === undefined) return { hour: hourOf(nominal), state: 'unreadable' };
   const carried = Number(opened.carrierOrder / 1000n);
   const allowed = (feed.coverageSeconds - (feed.intervalSeconds ?? 0)) * 1000;
   if (carried - nominal.getTime() <= allowed) return { hour: hourOf(nominal), state: 'landed' };
@@ -93,7 +94,7 @@ export async function pollFeed(
   if (Number.isNaN(nominal.getTime()))
     throw cupelError('CUP_REQUEST_INVALID', { nominalTime: request.nominalTime, expected: 'an ISO 8601 time' });
   const { bytes } = await fetchFeed(feed.url, { ...resources.fetch, hosts: contract.hosts });
-  const opened = tryUnpack(contract, bytes);
+  const opened = await tryUnpack(contract, bytes);
   const { hour, state } = placeOf(feed, nominal, opened);
   const { mediaType, extension } = contract.unpack;
   const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -104,7 +105,7 @@ export async function pollFeed(
     object,
     alreadyLanded: outcome === 'exists',
     state,
-    carrierOrder: opened ? String(opened.carrierOrder) : null,
+    carrierOrder: opened?.carrierOrder === undefined ? null : String(opened.carrierOrder),
     bytes: bytes.length,
     records: opened?.records.length ?? 0,
     published,

@@ -19,15 +19,18 @@ export function recordPublisher(pubsub: PubSub, topicName: string): RecordPublis
   return {
     async publish(contract, object, { carrierOrder, records }) {
       const common = {
-        carrier_order: String(carrierOrder),
         contract: contract.hash,
         bronze_object: object,
         source: contract.source,
       };
-      const sent = records.map(({ offset, value }) =>
+      const sent = records.map((record) =>
         topic.publishMessage({
-          data: Buffer.from(JSON.stringify(value)),
-          attributes: { ...common, record_id: `${object}#${offset}` },
+          data: Buffer.from(JSON.stringify(record.value)),
+          attributes: {
+            ...common,
+            carrier_order: String(record.carrierOrder ?? carrierOrder ?? ''),
+            record_id: record.recordId ?? `${object}#${record.offset}`,
+          },
         }),
       );
       await Promise.all(sent);

@@ -1,12 +1,29 @@
 import { createHash } from 'node:crypto';
-import { unpackObject } from '../contracts/index.ts';
+import { readEnvelope, unpackObject } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
 import { CupelError, cupelError } from '../errors.ts';
 import { parseBronzeName } from '../lakehouse/bronze/index.ts';
 import type { ObjectStore } from '../lakehouse/object-store.ts';
+import { deliverySha256 } from './webhook/delivery-name.ts';
 
 /** What a look at an object found. */
 export type Verified = { ok: true; records: number; bytes: number } | { ok: false; code: string; detail: string };
+
+/** What an object's name holds: the SHA-256 of its content, of a webhook's envelope that of delivery and body. */
+function sha256Of(contract: CompiledContract, bytes: Buffer): string {
+  if (contract.unpack.kind !== 'webhook-envelope') return createHash('sha256').update(bytes).digest('hex');
+  const { delivery_id, body_base64 } = readEnvelope(bytes, 'envelope');
+  return deliverySha256(delivery_id, Buffer.from(body_base64, 'base64'));
+}
+
+/** A Cloud Storage subscription's names hold no SHA-256. */
+function checkName(contract: CompiledContract, name: string, bytes: Buffer): void {
+  const parsed = parseBronzeName(name);
+  if (!parsed) throw cupelError('CUP_OBJECT_CORRUPT', { object: name, expected: 'a name of Bronze' });
+  if (parsed.sha256 === undefined) return;
+  const found = sha256Of(contract, bytes);
+  if (parsed.sha256 !== found) throw cupelError('CUP_OBJECT_CORRUPT', { object: name, expected: parsed.sha256, found });
+}
 
 /**
  * Checks an object of Bronze as a whole: CRC-32C (by the client, on the way), SHA-256 against its name, and a header that the
@@ -22,11 +39,9 @@ export async function verifyObject(
 ): Promise<Verified> {
   const bytes = await store.read(`gs://${bucket}/${name}`);
   try {
-    const expected = parseBronzeName(name)?.sha256;
-    const found = createHash('sha256').update(bytes).digest('hex');
-    if (expected !== found)
-      throw cupelError('CUP_OBJECT_CORRUPT', { object: name, expected: expected ?? 'a name with a sha256', found });
-    return { ok: true, records: unpackObject(contract, bytes, name).records.length, bytes: bytes.length };
+    checkName(contract, name, bytes);
+    const { records } = await unpackObject(contract, bytes, name);
+    return { ok: true, records: records.length, bytes: bytes.length };
   } catch (error) {
     if (error instanceof CupelError) return { ok: false, code: error.code, detail: error.message };
     throw error;

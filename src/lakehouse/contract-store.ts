@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { compileContract, freshnessOf } from '../contracts/index.ts';
+import { compileContract, freshnessOf, intervalOf } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
 import { cupelError } from '../errors.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -38,10 +38,14 @@ export async function listSources(directory: string): Promise<string[]> {
     .sort();
 }
 
-/** Freshness that a source's contract promises, in milliseconds. Default: its lookback, within which runs plan again. */
-export async function loadFreshness(directory: string, contract: CompiledContract): Promise<number> {
+/**
+ * Freshness that a source's contract promises, in milliseconds. Default: its lookback, within which runs plan again; undefined for a
+ * source that nothing is scheduled for, which may be silent for as long as it likes.
+ */
+export async function loadFreshness(directory: string, contract: CompiledContract): Promise<number | undefined> {
   const text = await readFile(path.join(directory, `${contract.source}.yaml`), 'utf8');
-  return freshnessOf(text) ?? contract.lookbackHours * 3_600_000;
+  const scheduled = contract.feeds.some((feed) => intervalOf(feed) !== undefined);
+  return freshnessOf(text) ?? (scheduled ? contract.lookbackHours * 3_600_000 : undefined);
 }
 
 /** Freshness that a source's contract promises for a table of Gold, in milliseconds: its own promise, else the source's. */

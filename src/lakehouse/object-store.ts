@@ -11,6 +11,8 @@ export interface StoredObject {
   bytes: number;
   /** Base64 of the big-endian CRC-32C, as Cloud Storage writes it. */
   crc32c: string;
+  /** RFC 3339: when this generation was written. */
+  created: string;
   /** RFC 3339. */
   updated: string;
 }
@@ -37,6 +39,7 @@ function toStored(file: File): StoredObject {
     generation: String(metadata.generation),
     bytes: Number(metadata.size),
     crc32c: metadata.crc32c ?? '',
+    created: metadata.timeCreated ?? '',
     updated: metadata.updated ?? '',
   };
 }
@@ -62,6 +65,18 @@ export class ObjectStore {
     return bytes;
   }
 
+  /** An object as a listing would show it, or undefined where there is none. */
+  async stat(uri: string): Promise<StoredObject | undefined> {
+    const file = this.#file(uri);
+    try {
+      await file.getMetadata();
+      return toStored(file);
+    } catch (error) {
+      if (status(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
   /** The bytes of an object, or undefined where there is none. */
   async readIfExists(uri: string): Promise<Buffer | undefined> {
     try {
@@ -69,6 +84,42 @@ export class ObjectStore {
       return bytes;
     } catch (error) {
       if (status(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * The bytes of an object and a generation that is not newer than they are, so that {@link replace} under it never overwrites
+   * what was not read; undefined where there is none.
+   */
+  async readWithGeneration(uri: string): Promise<{ bytes: Buffer; generation: string } | undefined> {
+    const found = await this.stat(uri);
+    const bytes = found && (await this.readIfExists(uri));
+    return found && bytes && { bytes, generation: found.generation };
+  }
+
+  /**
+   * Writes an object in place of a generation of it, `0` for none.
+   *
+   * @returns `conflict`: another writer was first, or the answer to this very write was lost
+   */
+  async replace(
+    uri: string,
+    bytes: Uint8Array,
+    generation: string,
+    contentType = 'application/octet-stream',
+  ): Promise<{ outcome: 'replaced' | 'conflict' }> {
+    try {
+      await this.#file(uri).save(Buffer.from(bytes), {
+        resumable: false,
+        contentType,
+        validation: 'crc32c',
+        // Digits as they are: a generation is beyond 2^53.
+        preconditionOpts: { ifGenerationMatch: generation as unknown as number },
+      });
+      return { outcome: 'replaced' };
+    } catch (error) {
+      if (status(error) === 412) return { outcome: 'conflict' };
       throw error;
     }
   }

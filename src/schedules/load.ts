@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
+import { intervalOf } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
 import { cupelError } from '../errors.ts';
 import type { TickInput } from '../workflows/tick.ts';
@@ -100,7 +101,9 @@ function ofSource(file: SchedulesFile, contract: CompiledContract, refuse: Refus
   const { source, feeds } = contract;
   const { defaults } = file;
   const own = file.sources?.[source] ?? {};
-  const polls = feeds.flatMap(({ name: feed, intervalSeconds }) => {
+  const polls = feeds.flatMap((polled) => {
+    const { name: feed } = polled;
+    const intervalSeconds = intervalOf(polled);
     if (intervalSeconds === undefined || file.ingest === undefined) return [];
     const every: Job = { every: `${intervalSeconds}s` };
     const steps = [defaults, file.ingest, own.ingest, every];

@@ -1,13 +1,18 @@
 import { Command } from 'commander';
 import { backfillCommand } from './verbs/backfill/index.ts';
+import { datasetCommand } from './verbs/dataset.ts';
 import { goldCommand } from './verbs/gold.ts';
 import { ingestCommand } from './verbs/ingest.ts';
 import { ledgerCommand } from './verbs/ledger.ts';
 import { localCommand } from './verbs/local.ts';
 import { monitorCommand } from './verbs/monitor.ts';
+import { prepareCommand } from './verbs/prepare.ts';
+import { quarantineCommand } from './verbs/quarantine.ts';
 import { reconcileCommand } from './verbs/reconcile.ts';
+import { redriveCommand } from './verbs/redrive.ts';
 import { runCommand } from './verbs/run.ts';
 import { schedulesCommand } from './verbs/schedules/index.ts';
+import { sdkCommand } from './verbs/sdk.ts';
 import { silverCommand } from './verbs/silver.ts';
 import { temporalCommand } from './verbs/temporal.ts';
 
@@ -29,15 +34,20 @@ const program = new Command('cupel')
 for (const add of [
   localCommand,
   temporalCommand,
+  prepareCommand,
   ingestCommand,
   runCommand,
   silverCommand,
   ledgerCommand,
+  quarantineCommand,
+  redriveCommand,
   reconcileCommand,
   monitorCommand,
   backfillCommand,
+  datasetCommand,
   goldCommand,
   schedulesCommand,
+  sdkCommand,
 ])
   add(program);
 

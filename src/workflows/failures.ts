@@ -1,8 +1,8 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/workflow';
 
-/** The failure that an activity or a child gave as its reason. */
+/** The failure that an activity gave as its reason, or a child, whose own reason may be that of its activity. */
 function reasonOf(error: unknown): unknown {
-  return error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
+  return error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? reasonOf(error.cause) : error;
 }
 
 /** Code of the catalogue; `unknown` where the error has none. */

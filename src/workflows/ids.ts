@@ -31,12 +31,19 @@ export const goldId = (date: string): string => `gold/${date}`;
 /** Upkeep of a source's table on a day. */
 export const maintainId = (source: string, date: string): string => `maintain/${source}/${date}`;
 
+/** What takes a source's refused records again; one that only counts runs beside it. */
+export const redriveId = (source: string, dryRun = false): string => `redrive/${source}${dryRun ? '/dry-run' : ''}`;
+
 /** Reconciliation of a range of a source. */
 export const reconcileId = (source: string, from: string, to: string): string => `reconcile/${source}/${from}/${to}`;
 
 /** A tick that was asked for through the topic `cupel-control`; the schedules' own are named by them. */
 export const controlTickId = (tick: { kind: string; source?: string; feed?: string; nominalTime: string }): string =>
   `tick/control/${[tick.kind, tick.source, tick.feed].filter(Boolean).join('/')}-${tick.nominalTime}`;
+
+/** One file of the inbox, by its object's name and generation; `name` is cut by who asks where Temporal's 1,000 bytes are too few. */
+export const fileArrivalId = (file: { bucket: string; name: string; generation: string }): string =>
+  `file/${file.bucket}/${file.name}/${file.generation}`;
 
 /** One look whether anything stands still. */
 export const monitorId = (nominalTime: string): string => `monitor/${nominalTime}`;

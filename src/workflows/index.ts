@@ -1,11 +1,13 @@
 export { backfill } from './backfill/backfill.ts';
 export { backfillChunk } from './backfill/chunk.ts';
 export { committer } from './committer.ts';
+export { fileArrival } from './file-arrival.ts';
 export { ingest } from './ingest.ts';
 export { maintain } from './maintain.ts';
 export { monitor } from './monitor.ts';
 export { nightlyGold } from './nightly-gold.ts';
 export { pipeline } from './pipeline.ts';
 export { reconcile } from './reconcile.ts';
+export { redrive } from './redrive.ts';
 export { source } from './source.ts';
 export { tick } from './tick.ts';

@@ -14,6 +14,8 @@ export interface ReconcileInput extends Range {
 /** What a reconciliation found and mended. */
 export interface ReconcileResult extends Reconciliation {
   range: Range;
+  /** Dropped files whose finalize event was lost; they are being taken now. */
+  filesTaken: number;
 }
 
 /**
@@ -33,12 +35,12 @@ export async function reconcile(input: ReconcileInput): Promise<ReconcileResult>
   });
 }
 
-function reconcileDetails(source: string, range: Range, found: Reconciliation): string {
+function reconcileDetails(source: string, range: Range, found: Omit<ReconcileResult, 'range'>): string {
   return [
     `**${source}**, ${range.from} → ${range.to}`,
     '',
-    '| objects | known | registered now | refused | republished | missing runs | gaps (covered) | taken back |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    `| ${found.objects} | ${found.arrived} | ${found.registered} | ${found.refused} | ${found.republished} | ${found.missingRuns} | ${found.gaps} (${found.coveredGaps}) | ${found.found} |`,
+    '| objects | known | registered now | refused | republished | missing runs | gaps (covered) | taken back | files taken |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    `| ${found.objects} | ${found.arrived} | ${found.registered} | ${found.refused} | ${found.republished} | ${found.missingRuns} | ${found.gaps} (${found.coveredGaps}) | ${found.found} | ${found.filesTaken} |`,
   ].join('\n');
 }

@@ -18,7 +18,17 @@ export type Stage =
 
 /** Kinds of runs, as the search attribute says them. */
 export type RunKind =
-  'ingest' | 'pipeline' | 'backfill' | 'chunk' | 'gold' | 'maintain' | 'reconcile' | 'monitor' | 'tick';
+  | 'ingest'
+  | 'file'
+  | 'pipeline'
+  | 'redrive'
+  | 'backfill'
+  | 'chunk'
+  | 'gold'
+  | 'maintain'
+  | 'reconcile'
+  | 'monitor'
+  | 'tick';
 
 /** Makes a run findable in Temporal's list, and tells in its page what it does. */
 export function tag(run: { source: string; kind: RunKind; stage: Stage; range?: Range }, details: string): void {

@@ -221,7 +221,7 @@ test('what Gold is made of runs: exact means and percentiles, partitioned tables
   await commit(
     depths.map((depth, index) => quake(contract, `g${index}`, 10 + index, { depth_km: depth, magnitude: index })),
   );
-  const silver = `(SELECT * EXCEPT (_deleted) FROM ${NAME} FOR SYSTEM_TIME AS OF TIMESTAMP "${new Date().toISOString()}" WHERE NOT _deleted AND event_id LIKE 'g%')`;
+  const silver = `(SELECT * EXCEPT (_tombstone) FROM ${NAME} FOR SYSTEM_TIME AS OF TIMESTAMP "${new Date().toISOString()}" WHERE NOT _tombstone AND event_id LIKE 'g%')`;
   await query(`create or replace table \`cupel-test.gold.daily\` PARTITION BY event_date as
     SELECT DATE(event_time) AS event_date, COUNT(*) AS events, MAX(magnitude) AS max_magnitude, ROUND(AVG(depth_km), 6) AS mean
     FROM ${silver} GROUP BY event_date`);

@@ -101,7 +101,7 @@ test('a server that was down for three hours: what holds its hour lands there, t
   const { before, lost, after, next } = outage();
   const range = { from: new Date(before.generated - HOUR), to: new Date(next.generated + 7 * HOUR) };
   const plan = () =>
-    makePlan({ store: lake.store, ledger }, 'cupel-bronze', contract, {
+    makePlan({ store: lake.store, ledger }, { bronze: 'cupel-bronze', ops: 'cupel-ops' }, contract, {
       range,
       reprocess: 'stale',
       order: 'oldest',

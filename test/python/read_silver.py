@@ -1,6 +1,6 @@
 """Reads a Silver table with PyIceberg and prints it as an export: another reader, another language.
 
-Usage: read_silver.py CATALOG_URL STORAGE_URL [SNAPSHOT_ID]
+Usage: read_silver.py CATALOG_URL STORAGE_URL [SNAPSHOT_ID [TABLE]]    SNAPSHOT_ID 0: the newest
        read_silver.py CATALOG_URL STORAGE_URL --rules    number of rows by rules version, as JSON
 """
 
@@ -9,8 +9,6 @@ import sys
 from collections import Counter
 from datetime import timezone
 from pathlib import Path
-
-from pyiceberg.catalog.rest import RestCatalog
 
 sys.path.insert(0, str(Path(__file__).parent))
 from expected import js_number  # noqa: E402
@@ -26,7 +24,14 @@ def text(value):
     return json.dumps(value, ensure_ascii=False)
 
 
+def line(row):
+    shown = [name for name in row if not name.startswith("_") or name == "_first_version"]
+    return "{" + ",".join(f'"{name}":{text(row[name])}' for name in shown) + "}\n"
+
+
 def main():
+    from pyiceberg.catalog.rest import RestCatalog
+
     catalog_url, storage_url = sys.argv[1:3]
     catalog = RestCatalog(
         "cupel",
@@ -38,16 +43,15 @@ def main():
             "gcs.oauth2.token-expires-at": "4102444800000",
         },
     )
-    table = catalog.load_table("silver.earthquakes")
+    table = catalog.load_table(f"silver.{sys.argv[4] if len(sys.argv) > 4 else 'earthquakes'}")
     if sys.argv[3:] == ["--rules"]:
         versions = table.scan(selected_fields=("_rules_version",)).to_arrow()["_rules_version"].to_pylist()
         print(json.dumps(Counter(versions)))
         return
-    snapshot = int(sys.argv[3]) if len(sys.argv) > 3 else None
+    snapshot = int(sys.argv[3]) or None if len(sys.argv) > 3 else None
     rows = table.scan(snapshot_id=snapshot).to_arrow().to_pylist()
-    shown = [name for name in (field.name for field in table.schema().fields) if not name.startswith("_") or name == "_first_version"]
-    for row in sorted((row for row in rows if not row["_deleted"]), key=lambda row: row["event_id"].encode()):
-        sys.stdout.write("{" + ",".join(f'"{name}":{text(row[name])}' for name in shown) + "}\n")
+    for row in sorted((row for row in rows if not row["_tombstone"]), key=lambda row: row["event_id"].encode()):
+        sys.stdout.write(line(row))
 
 
 if __name__ == "__main__":

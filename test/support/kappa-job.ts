@@ -17,8 +17,8 @@ export interface JobEnd {
   stderr: string;
 }
 
-/** Stores a chunk and runs its job as the Dataflow server does. */
-export async function runKappaJob(lake: Lake, chunk: Chunk, report?: string): Promise<JobEnd> {
+/** Stores a chunk and runs its job as the Dataflow server does; aborted, the job is killed. */
+export async function runKappaJob(lake: Lake, chunk: Chunk, report?: string, signal?: AbortSignal): Promise<JobEnd> {
   await lake.deltas.writeChunk(chunk);
   const args = [
     `--chunk=${lake.deltas.chunkUri(chunk.batchId)}`,
@@ -29,7 +29,10 @@ export async function runKappaJob(lake: Lake, chunk: Chunk, report?: string): Pr
   const child = spawn(process.execPath, [path.join(PROJECT, 'beam/main.ts'), ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
+    killSignal: 'SIGKILL',
+    ...(signal ? { signal } : {}),
   });
+  child.once('error', () => undefined); // told by its exit code
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));

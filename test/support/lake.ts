@@ -42,6 +42,7 @@ export async function startLake(): Promise<Lake> {
     store,
     catalog: new RestCatalog({ uri: catalogServer.url, warehouse: 'gs://cupel-silver' }),
     deltas: new DeltaStore(store, 'cupel-ops'),
+    silverBucket: 'cupel-silver',
     async stop() {
       await Promise.all([catalogServer.stop(), storageServer.stop()]);
       await rm(directory, { recursive: true, force: true, maxRetries: 20 });

@@ -2,7 +2,8 @@ import type { ObjectStore, StoredObject } from '../../src/lakehouse/object-store
 
 /** Objects in memory, each with an age: what sweeps and listings look at. */
 export class MemoryObjects {
-  readonly objects = new Map<string, { bytes: Buffer; updated: number }>();
+  readonly objects = new Map<string, { bytes: Buffer; updated: number; generation?: number }>();
+  #generation = 1;
   /** Time that new objects get, milliseconds since 1970. */
   now = Date.UTC(2025, 0, 1);
 
@@ -35,6 +36,21 @@ export class MemoryObjects {
     return Promise.resolve(this.objects.get(uri)?.bytes);
   }
 
+  /** Of an object that was never replaced it is 1. */
+  readWithGeneration(uri: string): Promise<{ bytes: Buffer; generation: string } | undefined> {
+    const found = this.objects.get(uri);
+    return Promise.resolve(found && { bytes: found.bytes, generation: String(found.generation ?? 1) });
+  }
+
+  replace(uri: string, bytes: Uint8Array, generation: string): Promise<{ outcome: 'replaced' | 'conflict' }> {
+    const found = this.objects.get(uri);
+    const held = found ? String(found.generation ?? 1) : '0';
+    if (held !== generation) return Promise.resolve({ outcome: 'conflict' });
+    this.#generation += 1;
+    this.objects.set(uri, { bytes: Buffer.from(bytes), updated: this.now, generation: this.#generation });
+    return Promise.resolve({ outcome: 'replaced' });
+  }
+
   delete(uri: string): Promise<void> {
     this.objects.delete(uri);
     return Promise.resolve();
@@ -46,7 +62,8 @@ export class MemoryObjects {
       if ((range.from && name < range.from) || (range.to && name >= range.to)) continue;
       const { bytes, updated } = this.objects.get(uri) ?? { bytes: Buffer.alloc(0), updated: 0 };
       const shown = { uri, bucket, name, generation: '1', bytes: bytes.length, crc32c: '' };
-      yield await Promise.resolve({ ...shown, updated: new Date(updated).toISOString() });
+      const at = new Date(updated).toISOString();
+      yield await Promise.resolve({ ...shown, created: at, updated: at });
     }
   }
 }

@@ -17,7 +17,7 @@ export function quake(contract: CompiledContract, id: string, version: number, c
     updated_at: micros,
     magnitude: 1.5,
     _first_version: micros,
-    _deleted: false,
+    _tombstone: false,
     _carrier_order: micros + 1_000_000n,
     _rules_version: contract.rulesVersion,
     _record_hash: createHash('sha256')

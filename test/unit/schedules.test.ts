@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { PROJECT } from '../../scripts/tools.ts';
+import { isPolled } from '../../src/contracts/index.ts';
 import { loadContract } from '../../src/lakehouse/contract-store.ts';
 import { declaredSchedules } from '../../src/schedules/index.ts';
 import { declaredShape, differences } from '../../src/schedules/shape.ts';
@@ -28,7 +29,9 @@ test("the project's own file declares every feed that has an interval, and all u
 });
 
 test('a feed without an interval has no schedule', () => {
-  const feeds = contract.feeds.map(({ name, url, coverageSeconds }) => ({ name, url, coverageSeconds }));
+  const feeds = contract.feeds
+    .filter(isPolled)
+    .map(({ name, url, coverageSeconds }) => ({ name, url, coverageSeconds }));
   expect(declaredSchedules('ingest: {}', [{ ...contract, feeds }], 'f')).toEqual([]);
 });
 

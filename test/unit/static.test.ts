@@ -14,8 +14,13 @@ async function check(...args: string[]): Promise<void> {
   });
 }
 
-test.concurrent('the types fit', () => check(tool('typescript/bin/tsc'), '--noEmit'));
-test.concurrent('the linter finds nothing', () => check(tool('eslint/bin/eslint.js'), '.'));
-test.concurrent('the code is formatted', () =>
-  check(tool('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'),
+/** Each reads the whole project, side by side with the other tests. */
+const LONG = 180_000;
+
+test.concurrent('the types fit', () => check(tool('typescript/bin/tsc'), '--noEmit'), LONG);
+test.concurrent('the linter finds nothing', () => check(tool('eslint/bin/eslint.js'), '.'), LONG);
+test.concurrent(
+  'the code is formatted',
+  () => check(tool('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'),
+  LONG,
 );

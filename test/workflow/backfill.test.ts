@@ -57,6 +57,22 @@ test('every chunk is processed and committed once, so many at once and not more,
   expect(fake.calls.at(-1)).toBe('releaseLease');
 });
 
+test('a backfill that pulls says so to its plan, and its run names the pull in every chunk and in the proof', async () => {
+  const told: Record<string, unknown>[] = [];
+  const fake = fakeBackfill(env.client, { chunks: 2 });
+  const { planBackfill, prepareChunk, verifyPlan } = fake.activities as Activities;
+  Object.assign(fake.activities, {
+    planBackfill: (input) => (told.push({ mode: input.mode }), planBackfill(input)),
+    prepareChunk: (input) => (told.push({ again: input.again, openOnly: input.openOnly }), prepareChunk(input)),
+    verifyPlan: (input) => (told.push({ run: input.run }), verifyPlan(input)),
+  } satisfies Partial<Activities>);
+  const runId = await run(fake, { mode: 'pull', maxConcurrency: 1 }, async (handle) => {
+    await handle.result();
+    return handle.firstExecutionRunId;
+  });
+  expect(told).toEqual([{ mode: 'pull' }, { again: runId }, { again: runId }, { run: runId }]);
+});
+
 test('a plan of nothing starts nothing', async () => {
   const fake = fakeBackfill(env.client, { chunks: 0 });
   const { status } = await run(fake, {}, (handle) => handle.result());
@@ -265,7 +281,7 @@ test('an overlapping range is refused with the holder, and free again when the h
 
 test.each([
   [{ reprocess: 'everything' }, 'reprocess to be one of missing, failed, stale, all'],
-  [{ mode: 'pull' }, 'mode replay'],
+  [{ mode: 'push' }, 'mode to be one of replay, pull'],
   [{ maxConcurrency: 101 }, 'maxConcurrency from 1 to 100'],
   [{ maxconcurrency: 3 }, 'found maxconcurrency'],
   [{ chunkBytes: 2 ** 40 }, 'chunkBytes from 1 to'],

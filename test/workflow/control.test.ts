@@ -133,7 +133,7 @@ test('a message without a nominal time has that of its publishing, at each deliv
   await subscribe();
   const times: string[] = [];
   take((message) => {
-    if (message.kind !== 'backfill') times.push(message.nominalTime);
+    if ('nominalTime' in message && message.nominalTime) times.push(message.nominalTime);
     if (times.length === 1) throw new Error('no answer');
     return Promise.resolve({ workflowId: 'w', state: 'started' });
   });

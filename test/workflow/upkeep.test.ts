@@ -151,7 +151,8 @@ test('upkeep that fails fails maintain with its code and tells people; the commi
   });
 });
 
-const RECONCILED: Reconciliation = {
+const RECONCILED: Reconciliation & { filesTaken: number } = {
+  filesTaken: 0,
   objects: 10,
   arrived: 8,
   registered: 2,

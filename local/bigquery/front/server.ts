@@ -12,6 +12,7 @@ import { Forwarder, readBody, reply, replyJson } from './forwarder.ts';
 import type { Answer } from './forwarder.ts';
 import { InsertIds } from './insert-ids.ts';
 import type { InsertAll } from './insert-ids.ts';
+import { replaceMaterializedView } from './materialized-views.ts';
 import type { Statements } from './statements.ts';
 
 interface JobBody {
@@ -145,7 +146,7 @@ class FrontServer {
       const query = job.configuration?.query;
       if (query?.query) {
         const sql = await this.#statements.rewrite(query.query);
-        query.query = dryRun ? sql : await intoDestination(sql, query, this.#emulator);
+        query.query = dryRun ? sql : await this.#understood(sql, query);
       }
       const answer = await this.#forwarder.send(request, serialise(job));
       made = answer.status < 300;
@@ -153,6 +154,10 @@ class FrontServer {
     } finally {
       if (jobId && !made) this.#jobs.delete(jobId); // so that it may be tried again
     }
+  }
+
+  async #understood(sql: string, query: QueryConfiguration): Promise<string> {
+    return intoDestination(await replaceMaterializedView(sql, this.#emulator), query, this.#emulator);
   }
 
   /** The answer to a dry run with the bytes that it would read, of which the emulator knows nothing. */
@@ -166,7 +171,7 @@ class FrontServer {
   /** A query that fails is answered with its error; the emulator answers no rows, which looks like success. */
   async #query({ request, response, body }: Exchange): Promise<void> {
     const asked = parse<QueryConfiguration>(body);
-    const query = await this.#statements.rewrite(asked.query ?? '');
+    const query = await replaceMaterializedView(await this.#statements.rewrite(asked.query ?? ''), this.#emulator);
     const answer = await this.#forwarder.send(request, serialise({ ...asked, query }));
     const { errors, schema } = answer.status < 300 ? parse<QueryAnswer>(answer.body) : {};
     if (errors?.[0] && !schema?.fields?.length) throw jobError(errors[0]);

@@ -1,13 +1,17 @@
 import type { ReasonCode } from '../reason-codes.ts';
 import type { Row, Value } from '../row.ts';
 import type { Column, CompiledContract, FieldRule } from '../types.ts';
-import { millisToMicros } from './unpack.ts';
-import type { RawRecord } from './unpack.ts';
+import canonicalize from 'canonicalize';
+import { millisToMicros, rfc3339ToMicros } from './times.ts';
+import type { RawRecord } from './unpack/index.ts';
 
 /** What a record gets from the object that carried it. */
 export interface RecordContext {
-  carrierOrder: bigint;
+  /** Microseconds since 1970. Undefined: each record has its own. */
+  carrierOrder: bigint | undefined;
   bronzeObject: string;
+  /** Nominal hour of the object's folder, `YYYY-MM-DDTHH`. Only rows of a log need it. */
+  hour?: string;
 }
 
 /** A row, or why there is none. `detail` names the column and never holds a value of the payload. */
@@ -48,6 +52,15 @@ function reading(rule: FieldRule): Reader {
   };
 }
 
+/** RFC 8785 has no form for a lone surrogate, which JSON can carry as an escape. */
+function canonicalText(value: unknown): string | undefined {
+  try {
+    return canonicalize(value);
+  } catch {
+    return undefined;
+  }
+}
+
 const CONVERTERS: Record<string, Converter> = {
   string: (value) => (typeof value === 'string' ? value : wrongType('a string')),
   double: (value) => {
@@ -63,6 +76,21 @@ const CONVERTERS: Record<string, Converter> = {
     if (typeof value !== 'number') return wrongType('milliseconds since 1970');
     return millisToMicros(value) ?? outOfRange('whole milliseconds since 1970');
   },
+  rfc3339: (value) => rfc3339ToMicros(value) ?? wrongType('a time as RFC 3339 has it'),
+  'decimal-text': (value) => {
+    if (typeof value !== 'string' || !/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(value.trim()))
+      return wrongType('a decimal number');
+    return Number.isFinite(Number(value)) ? Number(value) : outOfRange('a finite number');
+  },
+  'integer-text': (value) => {
+    if (typeof value !== 'string' || !/^[+-]?\d+$/.test(value.trim())) return wrongType('an integer');
+    return Number.isSafeInteger(Number(value)) ? Number(value) : outOfRange('a whole number within 2^53');
+  },
+  'boolean-text': (value) => {
+    const text = typeof value === 'string' ? value.trim().toLowerCase() : '';
+    return text === 'true' || text === 'false' ? text === 'true' : wrongType('true or false');
+  },
+  json: (value) => canonicalText(value) ?? wrongType('JSON that has an RFC 8785 form'),
   'lower-case': (value) => (typeof value === 'string' ? value.toLowerCase() : wrongType('a string')),
   'zero-one': (value) => (value === 0 || value === 1 ? value === 1 : wrongType('0 or 1')),
 };
@@ -88,15 +116,23 @@ function steps(contract: CompiledContract): FieldStep[] {
 
 const isReject = (value: Value | Reject): value is Reject => typeof value === 'object' && value !== null;
 
-function systemColumns(row: Row, record: RawRecord, contract: CompiledContract, context: RecordContext): void {
+/** The record's own order, the object's, or the row's column of that name. */
+function carrierOrderOf(row: Row, record: RawRecord, contract: CompiledContract, context: RecordContext): Value {
+  return record.carrierOrder ?? context.carrierOrder ?? row[contract.carrierOrder] ?? null;
+}
+
+function addSystemColumns(row: Row, record: RawRecord, contract: CompiledContract, context: RecordContext): void {
+  const carrierOrder = carrierOrderOf(row, record, contract, context);
+  row._carrier_order = carrierOrder;
   row._first_version = row[contract.versionField] ?? null;
-  row._deleted = false;
-  row._carrier_order = context.carrierOrder;
+  row._tombstone = false;
   row._rules_version = contract.rulesVersion;
   row._record_hash = ''; // taken once per surviving row, see Reducer
-  row._record_id = `${context.bronzeObject}#${record.offset}`;
+  row._record_id = record.recordId ?? `${context.bronzeObject}#${record.offset}`;
   row._bronze_object = context.bronzeObject;
   row._contract = contract.hash;
+  if (contract.sink.kind === 'append-log')
+    row._hour = BigInt(Date.parse(`${record.hour ?? context.hour}:00:00Z`)) * 1000n;
 }
 
 /**
@@ -106,6 +142,7 @@ function systemColumns(row: Row, record: RawRecord, contract: CompiledContract, 
 export function normaliser(contract: CompiledContract): (record: RawRecord, context: RecordContext) => Normalised {
   const plan = steps(contract);
   return (record, context) => {
+    if (record.malformed !== undefined) return { reject: { reasonCode: 'malformed_record', detail: record.malformed } };
     if (record.value === null || typeof record.value !== 'object' || Array.isArray(record.value)) {
       return { reject: { reasonCode: 'not_an_object', detail: 'expected a JSON object' } };
     }
@@ -122,7 +159,7 @@ export function normaliser(contract: CompiledContract): (record: RawRecord, cont
         return { reject: { reasonCode: value.reasonCode, detail: `${column.name}: expected ${value.expected}` } };
       row[column.name] = value;
     }
-    systemColumns(row, record, contract, context);
+    addSystemColumns(row, record, contract, context);
     return { row };
   };
 }

@@ -2,12 +2,12 @@ import type { Row } from '../row.ts';
 import type { CompiledContract } from '../types.ts';
 
 /**
- * Columns of the total order of the Kappa law, most significant first: (version, `_deleted`, carrier order,
+ * Columns of the total order of the Kappa law, most significant first: (version, `_tombstone`, carrier order,
  * `_rules_version`, `_record_hash`). Without version ties the carrier's order is left out, so that a re-sighting is no change.
  */
 export function orderColumns(contract: CompiledContract): string[] {
   const carrier = contract.versionTies === 'possible' ? ['_carrier_order'] : [];
-  return [contract.versionField, '_deleted', ...carrier, '_rules_version', '_record_hash'];
+  return [contract.versionField, '_tombstone', ...carrier, '_rules_version', '_record_hash'];
 }
 
 function compare(a: Row, b: Row, column: string): number {
@@ -20,7 +20,7 @@ function compare(a: Row, b: Row, column: string): number {
 export function compareCheap(contract: CompiledContract, a: Row, b: Row): number {
   const carrier = contract.versionTies === 'possible' ? compare(a, b, '_carrier_order') : 0;
   return (
-    compare(a, b, contract.versionField) || compare(a, b, '_deleted') || carrier || compare(a, b, '_rules_version')
+    compare(a, b, contract.versionField) || compare(a, b, '_tombstone') || carrier || compare(a, b, '_rules_version')
   );
 }
 

@@ -1,5 +1,13 @@
-export { bronzeName, hourFolder, hourOf, parseBronzeName, partitionOf } from './bronze-name.ts';
-export type { BronzeName } from './bronze-name.ts';
+export {
+  ARCHIVE_DATETIME_FORMAT,
+  ARCHIVE_FEED,
+  bronzeName,
+  hourFolder,
+  hourOf,
+  parseBronzeName,
+  partitionOf,
+} from './bronze-name.ts';
+export type { BronzeName, OwnBronzeName } from './bronze-name.ts';
 export { listBronze, listFeed, wholeHours } from './list-bronze.ts';
 export type { HourRange } from './list-bronze.ts';
 export { missingRuns, partitionsOf, slotMs } from './partitions.ts';

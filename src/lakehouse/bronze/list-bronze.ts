@@ -1,7 +1,7 @@
 import type { CompiledContract } from '../../contracts/index.ts';
 import type { ChunkObject } from '../deltas/index.ts';
 import type { ObjectStore } from '../object-store.ts';
-import { hourFolder, hourOf, parseBronzeName, partitionOf } from './bronze-name.ts';
+import { ARCHIVE_FEED, hourFolder, hourOf, parseBronzeName, partitionOf } from './bronze-name.ts';
 
 const HOUR = 3_600_000;
 
@@ -19,6 +19,27 @@ export function wholeHours(range: HourRange): HourRange {
   };
 }
 
+const hourLater = (hour: string, hours: number): string =>
+  hourOf(new Date(Date.parse(`${hour}:00:00Z`) + hours * HOUR));
+
+/**
+ * A subscription closes a file minutes after its first message, so one of hour H holds messages of H and of H - 1: it belongs to
+ * both partitions, to each with its part.
+ */
+function archivedParts(object: Omit<ChunkObject, 'partition'>, hour: string, range: HourRange): ChunkObject[] {
+  const parts = [
+    { hour, part: 'own' },
+    { hour: hourLater(hour, -1), part: 'before' },
+  ] as const;
+  const { from, to } = wholeHours(range);
+  const inside = parts.filter((part) => part.hour >= hourOf(from) && part.hour < hourOf(to));
+  return inside.map((of) => ({
+    ...object,
+    partition: partitionOf({ feed: ARCHIVE_FEED, hour: of.hour }),
+    part: of.part,
+  }));
+}
+
 /** Objects of one feed in a range, in order of name: one listing, whatever the length of the range. */
 export async function listFeed(
   store: ObjectStore,
@@ -29,16 +50,14 @@ export async function listFeed(
 ): Promise<ChunkObject[]> {
   const { from, to } = wholeHours(range);
   const found: ChunkObject[] = [];
-  const bounds = { from: hourFolder(source, feed, hourOf(from)), to: hourFolder(source, feed, hourOf(to)) };
+  const end = feed === ARCHIVE_FEED ? new Date(to.getTime() + HOUR) : to;
+  const bounds = { from: hourFolder(source, feed, hourOf(from)), to: hourFolder(source, feed, hourOf(end)) };
   for await (const object of store.list(`gs://${bucket}/${source}/${feed}/dt=`, bounds)) {
-    const name = parseBronzeName(object.name);
-    if (name)
-      found.push({
-        name: object.name,
-        generation: object.generation,
-        bytes: object.bytes,
-        partition: partitionOf(name),
-      });
+    const parsed = parseBronzeName(object.name);
+    if (!parsed) continue;
+    const { name, generation, bytes } = object;
+    if (feed === ARCHIVE_FEED) found.push(...archivedParts({ name, generation, bytes }, parsed.hour, range));
+    else found.push({ name, generation, bytes, partition: partitionOf(parsed) });
   }
   return found;
 }

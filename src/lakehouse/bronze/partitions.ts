@@ -1,3 +1,4 @@
+import { intervalOf } from '../../contracts/index.ts';
 import type { CompiledContract, Feed } from '../../contracts/index.ts';
 import { fingerprint } from '../deltas/index.ts';
 import type { ChunkObject } from '../deltas/index.ts';
@@ -39,7 +40,8 @@ const HOUR_MS = 3_600_000;
  * Milliseconds of a feed's slots; undefined: it has no schedule. An hour at least, since a folder's name tells no more: of a
  * feed that is polled more often only a whole hour without an answer is seen.
  */
-export function slotMs({ intervalSeconds }: Pick<Feed, 'intervalSeconds'>): number | undefined {
+export function slotMs(feed: Feed): number | undefined {
+  const intervalSeconds = intervalOf(feed);
   return intervalSeconds === undefined ? undefined : Math.max(HOUR_MS, intervalSeconds * 1000);
 }
 

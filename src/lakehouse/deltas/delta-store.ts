@@ -38,6 +38,20 @@ export class DeltaStore {
     return JSON.parse((await this.#store.read(uri)).toString('utf8')) as Chunk;
   }
 
+  /**
+   * Fixes what a chunk that pulls consists of. The first list stays and is returned: whatever attempt comes later processes the
+   * same objects, whatever lands meanwhile.
+   */
+  async fixLanded(landed: Chunk): Promise<Chunk> {
+    const outcome = await this.#write(this.#landedUri(landed.batchId), landed);
+    return outcome === 'created' ? landed : ((await this.readLanded(landed.batchId)) ?? landed);
+  }
+
+  /** A chunk that pulls, with the objects that have landed; undefined before that. */
+  async readLanded(batchId: string): Promise<Chunk | undefined> {
+    return this.#read<Chunk>(this.#landedUri(batchId));
+  }
+
   /** Publishes a batch. `exists`: another attempt was first, and its files count; ours are orphans. */
   async writeManifest(manifest: Manifest): Promise<'created' | 'exists'> {
     return this.#write(this.#manifestUri(manifest.table, manifest.batchId), manifest);
@@ -74,6 +88,10 @@ export class DeltaStore {
       if (batchId) settled.push({ batchId, at: new Date(object.updated) });
     }
     return settled.sort((a, b) => a.at.getTime() - b.at.getTime());
+  }
+
+  #landedUri(batchId: string): string {
+    return `${this.#root}/chunks/${batchId}.landed.json`;
   }
 
   #manifestUri(table: string, batchId: string): string {

@@ -1,6 +1,6 @@
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { SYSTEM_COLUMNS } from '../../contracts/index.ts';
-import type { ColumnType, CompiledContract, Row, Value } from '../../contracts/index.ts';
+import { systemColumns } from '../../contracts/index.ts';
+import type { Column, ColumnType, CompiledContract, Row, Value } from '../../contracts/index.ts';
 
 type SchemaElement = NonNullable<Parameters<typeof parquetWriteBuffer>[0]['schema']>[number];
 
@@ -20,9 +20,11 @@ const ENCODE: Partial<Record<ColumnType, (value: Exclude<Value, null>) => unknow
   binary: (value) => Buffer.from(String(value), 'hex'),
 };
 
-/** Writes reduced rows as one Parquet file: the contract's columns, then the system columns. Snappy; synchronous, for worker threads. */
-export function encodeDelta(contract: CompiledContract, rows: readonly Row[]): Uint8Array {
-  const columns = [...contract.columns, ...SYSTEM_COLUMNS];
+/** Writes rows as one Parquet file with these columns in this order. Snappy; synchronous, for worker threads. */
+export function encodeParquet(
+  columns: readonly Pick<Column, 'name' | 'type' | 'required'>[],
+  rows: readonly Row[],
+): Uint8Array {
   const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }];
   for (const column of columns) {
     schema.push({
@@ -37,4 +39,9 @@ export function encodeDelta(contract: CompiledContract, rows: readonly Row[]): U
     return { name, data: encode ? data.map((value) => (value === null ? null : encode(value))) : data };
   });
   return new Uint8Array(parquetWriteBuffer({ columnData, schema }));
+}
+
+/** Writes reduced rows as one Parquet file: the contract's columns, then the system columns. */
+export function encodeDelta(contract: CompiledContract, rows: readonly Row[]): Uint8Array {
+  return encodeParquet([...contract.columns, ...systemColumns(contract)], rows);
 }

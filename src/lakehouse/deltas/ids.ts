@@ -7,12 +7,13 @@ function sha256(text: string): string {
 
 /** What a partition or chunk was made of: sha256 of the sorted listing, the contract and the version of its rules. */
 export function fingerprint(
-  objects: Pick<ChunkObject, 'name' | 'generation'>[],
+  objects: Pick<ChunkObject, 'name' | 'generation' | 'part'>[],
   contractHash: string,
   rulesVersion: number,
 ): string {
-  const listing = objects.map(({ name, generation }) => [name, generation] as const);
-  listing.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const listing = objects.map(({ name, generation, part }) => [name, generation, ...(part ? [part] : [])]);
+  const textOf = (entry: string[]): string => entry.join('\n');
+  listing.sort((a, b) => (textOf(a) < textOf(b) ? -1 : textOf(a) > textOf(b) ? 1 : 0));
   return sha256(JSON.stringify([listing, contractHash, rulesVersion]));
 }
 

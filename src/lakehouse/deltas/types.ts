@@ -1,3 +1,5 @@
+import type { PullWindow } from '../pull/index.ts';
+
 /** One object of Bronze in a chunk. */
 export interface ChunkObject {
   /** Name in the Bronze bucket. */
@@ -6,6 +8,11 @@ export interface ChunkObject {
   bytes: number;
   /** `<feed>/YYYY-MM-DDTHH`. */
   partition: string;
+  /**
+   * Of an archived object, which holds messages of more than one hour: those that belong to the partition. `own`: all but
+   * those of the hour before; `before`: those of the hour before. Default: all.
+   */
+  part?: 'own' | 'before';
 }
 
 /** What one job processes; stored as `chunks/<batchId>.json` in the ops bucket. */
@@ -21,6 +28,8 @@ export interface Chunk {
   objects: ChunkObject[];
   /** The run that processes anew what is done already. Default: what is done stays done. */
   again?: string;
+  /** Windows that the job pulls itself, a partition each: its objects are known once they have landed. Default: none. */
+  pull?: PullWindow[];
 }
 
 /** One Parquet file of a batch: rows of one bucket, one per key. */

@@ -1,18 +1,67 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import { googleError, isNotFound } from '../../gcp/errors.ts';
 
-/** Tables of Gold, and the column that each is sorted by. */
-export const GOLD_TABLES = [
-  { name: 'daily_seismicity', key: 'event_date', columns: ['event_date', 'events', 'max_magnitude', 'mean_depth_km'] },
+/** A table or view of Gold. */
+export interface GoldTable {
+  name: string;
+  /** Columns that an export is sorted by. */
+  key: readonly string[];
+  columns: readonly string[];
+}
+
+/** Tables of Gold. */
+export const GOLD_TABLES: readonly GoldTable[] = [
+  {
+    name: 'daily_seismicity',
+    key: ['event_date'],
+    columns: ['event_date', 'events', 'max_magnitude', 'mean_depth_km'],
+  },
   {
     name: 'revision_latency',
-    key: 'event_date',
+    key: ['event_date'],
     columns: ['event_date', 'events', 'revised_events', 'p50_minutes', 'p95_minutes'],
   },
-] as const;
-
-/** A table of Gold. */
-export type GoldTable = (typeof GOLD_TABLES)[number];
+  {
+    name: 'networks',
+    key: ['network'],
+    columns: [
+      'network',
+      'name',
+      'operator',
+      'region',
+      'stations',
+      'active',
+      'updated_at',
+      'earthquakes',
+      'last_event_time',
+    ],
+  },
+  {
+    name: 'felt_by_event',
+    key: ['event_id'],
+    columns: [
+      'event_id',
+      'event_time',
+      'place',
+      'magnitude',
+      'reports',
+      'max_intensity',
+      'mean_intensity',
+      'first_felt_at',
+      'last_felt_at',
+    ],
+  },
+  {
+    name: 'repo_activity',
+    key: ['activity_date', 'repository'],
+    columns: ['activity_date', 'repository', 'events', 'pushes', 'issues_opened', 'comments', 'stars', 'people'],
+  },
+  {
+    name: 'repo_events',
+    key: ['repository', 'event_type'],
+    columns: ['repository', 'event_type', 'events', 'last_received_at'],
+  },
+];
 
 /** DATE and other types of the client come as objects with the text in `value`. */
 function toJson(value: unknown): string {
@@ -22,7 +71,7 @@ function toJson(value: unknown): string {
 
 /** A table of Gold as NDJSON lines: columns in declared order, sorted by its key, DATE as `YYYY-MM-DD`; none while it is not there. */
 export async function exportGold(bigquery: BigQuery, table: GoldTable): Promise<string[]> {
-  const query = `SELECT ${table.columns.join(', ')} FROM \`gold.${table.name}\` ORDER BY ${table.key}`;
+  const query = `SELECT ${table.columns.join(', ')} FROM \`gold.${table.name}\` ORDER BY ${table.key.join(', ')}`;
   try {
     const [job] = await bigquery.createQueryJob({ query });
     const [rows] = await job.getQueryResults();

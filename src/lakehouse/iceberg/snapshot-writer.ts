@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { ObjectStore } from '../object-store.ts';
-import { writeContainer } from './avro.ts';
+import { writeContainer } from '../../formats/avro-container.ts';
 import { MANIFEST_LIST_SCHEMA, manifestEntrySchema } from './manifest-schemas.ts';
 import type {
   DataFile,

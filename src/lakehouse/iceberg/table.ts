@@ -1,6 +1,6 @@
 import { cupelError } from '../../errors.ts';
 import type { ObjectStore } from '../object-store.ts';
-import { readContainer } from './avro.ts';
+import { readContainer } from '../../formats/avro-container.ts';
 import type { RestCatalog } from './rest-catalog.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import type { Change, LiveManifest } from './snapshot-writer.ts';

@@ -1,4 +1,4 @@
-import type { DeltaStore } from '../deltas/index.ts';
+import type { DeltaStore, Manifest } from '../deltas/index.ts';
 import { ledgerEvent } from './events.ts';
 import type { LedgerEvent } from './events.ts';
 
@@ -32,5 +32,13 @@ export async function batchEvents(
   const partitions = manifest.byPartition.map(({ partition, fingerprint, ...counts }) =>
     ledgerEvent('partition', source, partition, 'done', fingerprint, { ...madeBy, ...counts }, at, batchId),
   );
-  return [batch, ...partitions];
+  return [batch, ...quarantineEvents(manifest, at), ...partitions];
+}
+
+/** What a batch refused, by reason; none where it refused nothing. */
+function quarantineEvents({ source, batchId, fingerprint, ...manifest }: Manifest, at: Date): LedgerEvent[] {
+  const { quarantined, contractHash } = manifest;
+  if (!quarantined) return [];
+  const reasons = Object.fromEntries(manifest.quarantine.map(({ reasonCode, count }) => [reasonCode, count]));
+  return [ledgerEvent('quarantine', source, batchId, 'kept', fingerprint, { contractHash, quarantined, reasons }, at)];
 }

@@ -3,10 +3,13 @@ import { createHash } from 'node:crypto';
 /** What the ledger tells about. */
 export type EventKind =
   | 'arrival'
+  | 'file'
   | 'gap'
   | 'missing'
   | 'partition'
   | 'batch'
+  | 'quarantine'
+  | 'redrive'
   | 'materialization'
   | 'assertion'
   | 'freshness'

@@ -1,8 +1,8 @@
 import { CupelError } from '../../errors.ts';
 import { unpackObject } from '../../contracts/index.ts';
-import type { CompiledContract } from '../../contracts/index.ts';
+import type { CompiledContract, Feed } from '../../contracts/index.ts';
 import type { RecordPublisher } from '../../ingest/record-publisher.ts';
-import { hourFolder, hourOf, wholeHours } from '../bronze/index.ts';
+import { hourFolder, hourOf, parseBronzeName, wholeHours } from '../bronze/index.ts';
 import type { HourRange } from '../bronze/index.ts';
 import type { ChunkObject } from '../deltas/index.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -17,6 +17,9 @@ export interface OutboxResources {
   progress(objects: number): void;
 }
 
+/** Feeds whose records go to Pub/Sub after they landed; an archive's came from there, and files are for batches only. */
+const isPublished = ({ kind }: Feed): boolean => kind === undefined || kind === 'poll' || kind === 'webhook';
+
 const markerUri = (opsBucket: string, object: string): string => `gs://${opsBucket}/_outbox/${object}`;
 
 /** Names of the objects whose records are out, as their markers say. */
@@ -29,7 +32,7 @@ async function listMarkers(
   const root = markerUri(opsBucket, '');
   const name = (feed: string, time: Date): string => `_outbox/${hourFolder(contract.source, feed, hourOf(time))}`;
   const marked = new Set<string>();
-  for (const { name: feed } of contract.feeds) {
+  for (const { name: feed } of contract.feeds.filter(isPublished)) {
     const bounds = { from: name(feed, from), to: name(feed, to) };
     for await (const { uri } of store.list(`${root}${contract.source}/${feed}/dt=`, bounds))
       marked.add(uri.slice(root.length));
@@ -41,7 +44,7 @@ async function listMarkers(
 async function publish(resources: OutboxResources, contract: CompiledContract, object: string): Promise<boolean> {
   const bytes = await resources.store.read(`gs://${resources.bronzeBucket}/${object}`);
   try {
-    await resources.publisher.publish(contract, object, unpackObject(contract, bytes, object));
+    await resources.publisher.publish(contract, object, await unpackObject(contract, bytes, object));
   } catch (error) {
     if (error instanceof CupelError && error.code === 'CUP_OBJECT_UNREADABLE') return false;
     throw error;
@@ -64,8 +67,10 @@ export async function sweepOutbox(
   objects: Pick<ChunkObject, 'name'>[],
 ): Promise<number> {
   const marked = await listMarkers(resources, contract, range);
+  const feeds = new Set(contract.feeds.filter(isPublished).map(({ name }) => name));
   let published = 0;
   for (const { name } of objects) {
+    if (!feeds.has(parseBronzeName(name)?.feed ?? '')) continue;
     if (marked.has(name)) continue;
     if (await publish(resources, contract, name)) published += 1;
     resources.progress(published);

@@ -1,4 +1,5 @@
-import type { CompiledContract, Feed } from '../../contracts/index.ts';
+import { isPolled } from '../../contracts/index.ts';
+import type { CompiledContract, PollFeed } from '../../contracts/index.ts';
 import { listFeed } from '../bronze/index.ts';
 import { tableName } from '../committer/index.ts';
 import type { Ledger, LedgerState } from '../ledger/index.ts';
@@ -21,8 +22,8 @@ export interface Finding {
 /** A contract and what it promises. */
 export interface WatchedSource {
   contract: CompiledContract;
-  /** Milliseconds. */
-  freshnessMs: number;
+  /** Milliseconds; undefined: it promises nothing. */
+  freshnessMs: number | undefined;
 }
 
 /** What looking works with. */
@@ -69,7 +70,7 @@ async function newestHour(
 async function lookAtFeed(
   resources: StaleResources,
   { source }: CompiledContract,
-  feed: Feed,
+  feed: PollFeed,
   now: number,
 ): Promise<Finding[]> {
   if (!feed.intervalSeconds) return [];
@@ -86,7 +87,8 @@ async function lookAtFeed(
 }
 
 /** The newest partition that is done tells how old Silver is. */
-function lookAtTable({ contract, freshnessMs }: WatchedSource, partitions: LedgerState[], now: number): Finding {
+function lookAtTable({ contract, freshnessMs }: WatchedSource, partitions: LedgerState[], now: number): Finding[] {
+  if (freshnessMs === undefined) return [];
   const { source } = contract;
   const base = { subject: `freshness/${tableName(contract)}`, source };
   const newest = partitions
@@ -95,10 +97,10 @@ function lookAtTable({ contract, freshnessMs }: WatchedSource, partitions: Ledge
     .reduce((a, b) => Math.max(a, b), -Infinity);
   const known = Number.isFinite(newest);
   const seen = known ? `newest done partition of ${minutes(newest)}` : 'no partition is done';
-  if (now - newest <= freshnessMs) return { ...base, state: 'healthy', reason: seen };
+  if (now - newest <= freshnessMs) return [{ ...base, state: 'healthy', reason: seen }];
   const from = known ? newest : now - contract.lookbackHours * HOUR;
   const todo = `cupel run ${source} --from ${minutes(from)} --to ${minutes(now)}`;
-  return { ...base, state: 'failed', reason: `${seen}, expected one in ${ageText(freshnessMs)}`, todo };
+  return [{ ...base, state: 'failed', reason: `${seen}, expected one in ${ageText(freshnessMs)}`, todo }];
 }
 
 /** Gold that is old is no fault while nothing new is in Silver. */
@@ -130,11 +132,12 @@ export async function findStale(resources: StaleResources, sources: WatchedSourc
   const findings: Finding[] = [];
   for (const source of sources) {
     const { contract } = source;
-    for (const feed of contract.feeds) findings.push(...(await lookAtFeed(resources, contract, feed, now)));
+    for (const feed of contract.feeds.filter(isPolled))
+      findings.push(...(await lookAtFeed(resources, contract, feed, now)));
     const states = await resources.ledger.latest(contract.source, ['partition', 'materialization']);
     const done = states.filter(({ kind, state }) => kind === 'partition' && state === 'done');
     const gold = states.filter(({ kind }) => kind === 'materialization');
-    findings.push(lookAtTable(source, done, now), lookAtGold(contract, gold, done, now));
+    findings.push(...lookAtTable(source, done, now), lookAtGold(contract, gold, done, now));
   }
   return findings;
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { isPolled } from '../../contracts/index.ts';
 import type { PollResult } from '../../ingest/poll.ts';
 import { readEnvironment } from '../../gcp/env.ts';
 import { loadContract } from '../../lakehouse/contract-store.ts';
@@ -18,14 +19,14 @@ export function ingestCommand(program: Command): void {
     .command('ingest')
     .description('poll feeds of a source once and land the answers in Bronze')
     .argument('<source>', 'name of a contract')
-    .argument('[feeds...]', 'feeds; default: all of the contract')
+    .argument('[feeds...]', 'feeds; default: all of the contract that are polled')
     .option('--at <time>', 'nominal time of the poll, UTC; default: now')
     .option('--json', 'answer with JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (source: string, feeds: string[], options: { at?: string; json?: boolean }) => {
       const nominalTime = canonicalTime(options.at ?? `${new Date().toISOString().slice(0, 19)}Z`);
       const contract = await loadContract(readEnvironment().contractsDirectory, source);
-      const wanted = feeds.length ? feeds : contract.feeds.map((feed) => feed.name);
+      const wanted = feeds.length ? feeds : contract.feeds.filter(isPolled).map((feed) => feed.name);
       const results = await withTemporal((client) =>
         Promise.all(
           wanted.map((feed) =>

@@ -8,10 +8,13 @@ import { withResources } from '../session.ts';
 
 const KINDS: EventKind[] = [
   'arrival',
+  'file',
   'gap',
   'missing',
   'partition',
   'batch',
+  'quarantine',
+  'redrive',
   'materialization',
   'assertion',
   'freshness',

@@ -11,8 +11,8 @@ Examples:
   $ cupel silver digest earthquakes --as-of 2025-05-05T00:00:00Z
   $ cupel silver digest earthquakes --as-of 6390104957621042490 --json`;
 
-/** A snapshot id is digits only; everything else is a time. */
-function readAsOf(text: string | undefined): AsOf | undefined {
+/** Reads `--as-of`: a snapshot id is digits only; everything else is a time. */
+export function readAsOf(text: string | undefined): AsOf | undefined {
   if (text === undefined) return undefined;
   if (/^\d{5,}$/.test(text)) return { snapshotId: text };
   const timeMs = Date.parse(text);

@@ -76,7 +76,8 @@ async function finish(settings: BackfillSettings, state: BackfillState): Promise
   const { source } = settings;
   if (settings.publish === 'audited') await publishAudited(settings, state);
   show(settings, state, 'verifying');
-  const verified = await short.verifyPlan({ planUri: state.plan.planUri, source });
+  const { firstExecutionRunId: run } = workflowInfo();
+  const verified = await short.verifyPlan({ planUri: state.plan.planUri, source, run });
   show(settings, state, 'materializing');
   const gold = await materialize({ source, contractUri: state.contract.uri });
   show(settings, state, 'done');

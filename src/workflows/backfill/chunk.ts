@@ -17,7 +17,7 @@ export interface ChunkInput {
   backfill: { workflowId: string; runId: string };
   /** Leave out what is done by now. */
   openOnly?: boolean;
-  /** Process anew what is done already, as a batch of this run. */
+  /** Process anew what is done already, or pull, as a batch of this run. */
   again?: string;
   /** Audited: remember the batches and commit none. */
   audited?: boolean;

@@ -52,7 +52,6 @@ function check(input: BackfillInput): void {
     if (value !== undefined && !(choices as readonly string[]).includes(value))
       throw refuse(`${name} to be one of ${choices.join(', ')}, found ${value}`);
   }
-  if (input.mode === 'pull') throw refuse('mode replay: no source can be pulled yet');
   if (input.maxConcurrency !== undefined) checkConcurrency(input.maxConcurrency);
   const { chunkBytes, dependsOnPast } = input;
   if (dependsOnPast !== undefined && typeof dependsOnPast !== 'boolean')

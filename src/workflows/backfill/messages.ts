@@ -10,7 +10,7 @@ export interface BackfillInput {
   from: string;
   /** Not included. */
   to: string;
-  /** `replay`: from Bronze. `pull`: from the source itself; not built yet, and refused. Default `replay`. */
+  /** `replay`: from Bronze. `pull`: from the origin, for what gaps and missing slots lost (docs/pull.md). Default `replay`. */
   mode?: 'replay' | 'pull';
   /** Which partitions: each takes what the one before takes too. Default `stale`: what is not done as it would be today. */
   reprocess?: Reprocess;

@@ -144,8 +144,12 @@ async function startChunk(
     planUri: state.plan.planUri,
     reference,
     backfill: { workflowId: backfill, runId },
-    // Where everything is processed anew, what was done before is no reason to leave it out.
-    ...(settings.reprocess === 'all' ? { again: runId } : secondTime ? { openOnly: true } : {}),
+    // Where everything is processed anew, what was done before is no reason to leave it out; a run that pulls asks anew.
+    ...(settings.reprocess === 'all' || settings.mode === 'pull'
+      ? { again: runId }
+      : secondTime
+        ? { openOnly: true }
+        : {}),
     ...(settings.publish === 'audited' ? { audited: true } : {}),
   };
   try {

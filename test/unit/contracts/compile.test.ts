@@ -34,7 +34,7 @@ test('the earthquakes contract compiles to the Silver columns, in order', () => 
   ]);
   expect(contract.icebergSchema.fields.slice(17).map((field) => `${field.id} ${field.name} ${field.type}`)).toEqual([
     '18 _first_version timestamptz',
-    '19 _deleted boolean',
+    '19 _tombstone boolean',
     '20 _carrier_order timestamptz',
     '21 _rules_version int',
     '22 _record_hash binary',
@@ -60,11 +60,14 @@ test('unknown keys are refused with path and line, every error at once', () => {
 
 test('custom properties are checked too', () => {
   const message = faults((yaml) =>
-    yaml.replace('maxShare: 0.01', 'maxShare: 3').replace('property: hosts', 'property: hots'),
+    yaml
+      .replace('maxShare: 0.01', 'maxShare: 3')
+      .replace('property: hosts', 'property: hots')
+      .replace('property: commit', 'property: comit'),
   );
   expect(message).toMatch(/customProperties\.quarantine\.maxShare: must be <= 1/);
   expect(message).toMatch(/customProperties\.hots: unknown key/);
-  expect(message).toMatch(/expected hosts/);
+  expect(message).toMatch(/expected commit/);
 });
 
 test('parts that disagree are refused', () => {

@@ -36,13 +36,17 @@ test.each<[object, ControlMessage]>([
     { kind: 'backfill', source: 's', from: '2025-05-04', to: '2025-05-05T01:00:00+01:00' },
     { kind: 'backfill', source: 's', from: '2025-05-04', to: '2025-05-05T00:00:00Z' },
   ],
+  [
+    { kind: 'file', bucket: 'p-inbox', name: 's/files/ä b.csv', generation: '1795474042433780' },
+    { kind: 'file', bucket: 'p-inbox', name: 's/files/ä b.csv', generation: '1795474042433780' },
+  ],
 ])('%o is read with every time in its one form', (body, message) => expect(readControl(body, NOW)).toEqual(message));
 
 test.each<[unknown, string]>([
   [null, 'a JSON object'],
   [[], 'a JSON object'],
   ['pipeline', 'a JSON object'],
-  [{}, 'kind to be one of ingest, pipeline, backfill, nightlyGold, maintain, reconcile, monitor'],
+  [{}, 'kind to be one of ingest, pipeline, backfill, file, nightlyGold, maintain, reconcile, monitor'],
   [{ kind: 'polling' }, 'kind to be one of'],
   [{ kind: 'toString' }, 'kind to be one of'],
   [{ kind: ['ingest'] }, 'kind to be one of'],
@@ -66,6 +70,12 @@ test.each<[unknown, string]>([
   [{ kind: 'nightlyGold', date: '2025-02-30' }, 'date as 2025-05-04'],
   [{ kind: 'nightlyGold', date: '2025-05-04T00:00:00Z' }, 'date as 2025-05-04'],
   [{ kind: 'nightlyGold', date: '2025-05-04', nominalTime: '2025-05-05' }, 'either nominalTime or date'],
+  [{ kind: 'file', bucket: 'p-inbox', name: 'a' }, 'a text for generation'],
+  [{ kind: 'file', bucket: 'p/inbox', name: 'a', generation: '1' }, 'bucket, the name of'],
+  [{ kind: 'file', bucket: 'p-inbox', name: '', generation: '1' }, 'name, the name of'],
+  [{ kind: 'file', bucket: 'p-inbox', name: 'a\nb', generation: '1' }, 'name, the name of'],
+  [{ kind: 'file', bucket: 'p-inbox', name: 'ä'.repeat(513), generation: '1' }, 'name, the name of'],
+  [{ kind: 'file', bucket: 'p-inbox', name: 'a', generation: '1e3' }, 'generation, the digits of'],
 ])('%j is refused', (body, expected) =>
   expect(() => readControl(body, NOW)).toThrow(
     expect.objectContaining({

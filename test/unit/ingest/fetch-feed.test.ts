@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
 import { isPrivateAddress } from '../../../src/ingest/addresses.ts';
+import type { CupelError } from '../../../src/errors.ts';
 import { fetchFeed } from '../../../src/ingest/fetch-feed.ts';
 import type { FetchOptions } from '../../../src/ingest/fetch-feed.ts';
 
@@ -103,4 +104,22 @@ test.each([
 ])('status %i: trying again is of use: %s', async (status, retryable) => {
   const options = await site((_, response) => response.writeHead(status).end());
   await expect(fetchFeed(URL_OF_FEED, options)).rejects.toMatchObject({ retryable });
+});
+
+test('a refusal tells how long the site asks to be left alone, in seconds or until a time of its own clock', async () => {
+  const date = 'Wed, 01 Jan 2025 00:00:00 GMT';
+  const refused = async (retryAfter: string) => {
+    const options = await site((_, response) => response.writeHead(503, { date, 'retry-after': retryAfter }).end());
+    const error: unknown = await fetchFeed(URL_OF_FEED, options).catch((thrown: unknown) => thrown);
+    return (error as CupelError).details.retryAfterSeconds;
+  };
+  expect(await refused('7')).toBe(7);
+  expect(await refused('Wed, 01 Jan 2025 00:01:30 GMT')).toBe(90);
+  expect(await refused('soon')).toBeUndefined();
+});
+
+test('no content is refused, unless it is an answer', async () => {
+  const options = await site((_, response) => response.writeHead(204).end());
+  await expect(fetchFeed(URL_OF_FEED, options)).rejects.toMatchObject({ code: 'CUP_FETCH_REFUSED' });
+  expect(await fetchFeed(URL_OF_FEED, { ...options, allowNoContent: true })).toMatchObject({ status: 204 });
 });

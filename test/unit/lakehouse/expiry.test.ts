@@ -91,4 +91,4 @@ test('2,000 commits within an hour never make more snapshots or metadata than Bi
   }
   expect(largest).toBeLessThan(512_000);
   expect(await table.dataFiles()).toHaveLength(1);
-}, 30_000);
+}, 90_000);

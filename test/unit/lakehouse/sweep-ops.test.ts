@@ -50,10 +50,11 @@ test('delta files that no manifest names go after three days, younger ones may s
 test('the chunk of a settled batch goes, that of an open one stays for as long as a run may take', async () => {
   const { swept, left } = await sweep({
     [`chunks/${SETTLED}.json`]: 4,
+    [`chunks/${SETTLED}.landed.json`]: 4,
     [`chunks/${OPEN}.json`]: 89,
     [`chunks/${DEAD}.json`]: 90,
   });
-  expect(swept.chunks).toBe(2);
+  expect(swept.chunks).toBe(3);
   expect(left).toEqual([`chunks/${OPEN}.json`]);
 });
 
@@ -64,9 +65,17 @@ test('plans go with their indexes, and marks of audited batches, after ninety da
     'plans/new.ndjson': 89,
     'backfills/aa/batches/old': 90,
     'backfills/aa/batches/new': 89,
+    'pulls/s/fdsn/run/old.json': 90,
+    '_pulled/s/fdsn/dt=2025-01-01/hr=00/run.json': 400,
     'contracts/s/h.json': 400,
     '_outbox/s/all_hour/x': 400,
   });
-  expect(swept.plans).toBe(3);
-  expect(left).toEqual(['_outbox/s/all_hour/x', 'backfills/aa/batches/new', 'contracts/s/h.json', 'plans/new.ndjson']);
+  expect(swept.plans).toBe(4);
+  expect(left).toEqual([
+    '_outbox/s/all_hour/x',
+    '_pulled/s/fdsn/dt=2025-01-01/hr=00/run.json',
+    'backfills/aa/batches/new',
+    'contracts/s/h.json',
+    'plans/new.ndjson',
+  ]);
 });

@@ -301,7 +301,7 @@ test('every simulated record passes the contract: none refused', async () => {
   let rows = 0;
   for (const poll of polls) {
     const bronzeObject = `${poll.feed}/${poll.generated}`;
-    const unpacked = unpackObject(contract, await poll.read(), bronzeObject);
+    const unpacked = await unpackObject(contract, await poll.read(), bronzeObject);
     expect(unpacked.carrierOrder).toBe(BigInt(poll.generated) * 1000n);
     for (const record of unpacked.records) {
       const result = normalise(record, { carrierOrder: unpacked.carrierOrder, bronzeObject });

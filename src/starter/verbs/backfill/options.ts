@@ -5,7 +5,16 @@ import type { BackfillInput } from '../../../workflows/backfill/messages.ts';
 /** What a person can say of a backfill. */
 export type BackfillOptions = Pick<
   BackfillInput,
-  'from' | 'to' | 'reprocess' | 'order' | 'chunkBytes' | 'maxConcurrency' | 'publish' | 'approval' | 'dependsOnPast'
+  | 'from'
+  | 'to'
+  | 'mode'
+  | 'reprocess'
+  | 'order'
+  | 'chunkBytes'
+  | 'maxConcurrency'
+  | 'publish'
+  | 'approval'
+  | 'dependsOnPast'
 >;
 
 const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
@@ -31,6 +40,11 @@ export function planOptions(command: Command): Command {
     .requiredOption('--from <time>', "start of the range, included; a date is its midnight in the contract's zone")
     .requiredOption('--to <time>', 'end of the range, not included')
     .addOption(
+      new Option('--mode <mode>', 'from Bronze, or from the origin for what gaps lost')
+        .choices(['replay', 'pull'])
+        .default('replay'),
+    )
+    .addOption(
       new Option('--reprocess <what>', 'which partitions; each takes those before it too')
         .choices(['missing', 'failed', 'stale', 'all'])
         .default('stale'),
@@ -41,8 +55,8 @@ export function planOptions(command: Command): Command {
 
 /** The input that options make. */
 export function inputOf(source: string, options: BackfillOptions): BackfillInput {
-  const { from, to, reprocess, order, chunkBytes, maxConcurrency, publish, approval, dependsOnPast } = options;
-  const given = { reprocess, order, chunkBytes, maxConcurrency, publish, approval, dependsOnPast };
+  const { from, to, mode, reprocess, order, chunkBytes, maxConcurrency, publish, approval, dependsOnPast } = options;
+  const given = { mode, reprocess, order, chunkBytes, maxConcurrency, publish, approval, dependsOnPast };
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { source, from, to, ...(said as Partial<BackfillInput>) };
 }

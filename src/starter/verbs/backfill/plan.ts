@@ -51,8 +51,9 @@ export function planCommand(backfill: Command): void {
         const { contractsDirectory, buckets, pricesFile } = resources.environment;
         const contract = await loadContract(contractsDirectory, source);
         const range = resolveRange(options.from, options.to, contract.timeZone);
-        const plan = await makePlan(resources, buckets.bronze, contract, {
+        const plan = await makePlan(resources, buckets, contract, {
           range: { from: new Date(range.from), to: new Date(range.to) },
+          mode: options.mode ?? 'replay',
           reprocess: options.reprocess ?? 'stale',
           order: options.order ?? 'oldest',
           chunkBytes: options.chunkBytes ?? CHUNK_BYTES,

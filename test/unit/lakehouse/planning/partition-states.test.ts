@@ -170,7 +170,7 @@ async function planOver(hours: number[], states: (objects: Map<number, ChunkObje
   }
   const all = states(objects);
   const ledger = { latest: () => Promise.resolve(all) };
-  return makePlan({ store: memory.store, ledger }, 'bronze', today, request);
+  return makePlan({ store: memory.store, ledger }, { bronze: 'bronze', ops: 'ops' }, today, request);
 }
 
 test('a gap between done partitions is told and nothing is processed for it', async () => {

@@ -54,7 +54,7 @@ async function plan(landed: Landed[], chunkBytes: number, reprocess: Reprocess =
   const range = { from: new Date(Date.UTC(2025, 0, 1)), to: new Date(Date.UTC(2025, 2, 1)) };
   const ledger = { latest: () => Promise.resolve(states) };
   const request = { range, reprocess, order: 'oldest', chunkBytes } as const;
-  return makePlan({ store: memory.store, ledger }, 'bronze', contract, request);
+  return makePlan({ store: memory.store, ledger }, { bronze: 'bronze', ops: 'ops' }, contract, request);
 }
 
 const landings = fc.array(

@@ -1,8 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import type { YAMLMap, YAMLSeq } from 'yaml';
 import { PROJECT } from '../../scripts/tools.ts';
+import { listSources } from '../../src/lakehouse/contract-store.ts';
 
 const COVERAGE: Record<string, number> = { hour: 3_600, day: 86_400, week: 604_800, month: 2_592_000 };
 
@@ -22,12 +23,12 @@ function feedsOf(properties: YAMLSeq): YAMLSeq {
 }
 
 /**
- * Copies the contract, with the feeds that it lacks, without a schedule. The same feeds give the same text, and so the same
+ * Copies the contracts; that of the earthquakes with the feeds that it lacks, without a schedule. The same feeds give the same text, and so the same
  * hash.
  *
- * @returns the folder with the copy
+ * @returns the folder with the copies
  */
-export async function copyContract(stateDirectory: string, feedNames: Iterable<string>): Promise<string> {
+export async function copyContracts(stateDirectory: string, feedNames: Iterable<string>): Promise<string> {
   const document = parseDocument(await readFile(path.join(PROJECT, 'sources/earthquakes.yaml'), 'utf8'));
   const feeds = feedsOf(document.get('customProperties') as YAMLSeq);
   const known = new Set(feeds.items.map((item) => String((item as YAMLMap).get('name'))));
@@ -37,6 +38,9 @@ export async function copyContract(stateDirectory: string, feedNames: Iterable<s
   }
   const directory = path.join(stateDirectory, 'contracts');
   await mkdir(directory, { recursive: true });
+  const sources = path.join(PROJECT, 'sources');
+  for (const source of await listSources(sources))
+    await copyFile(path.join(sources, `${source}.yaml`), path.join(directory, `${source}.yaml`));
   await writeFile(path.join(directory, 'earthquakes.yaml'), document.toString());
   return directory;
 }

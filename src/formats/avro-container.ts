@@ -5,7 +5,7 @@ import avsc from 'avsc';
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** Avro `long` without loss: a number where it fits, else bigint. */
-const exactLong = avsc.types.LongType.__with({
+export const exactLong = avsc.types.LongType.__with({
   fromBuffer: (buffer: Buffer) => {
     const value = buffer.readBigInt64LE();
     return value <= MAX_SAFE && value >= -MAX_SAFE ? Number(value) : value;
@@ -21,12 +21,16 @@ const exactLong = avsc.types.LongType.__with({
   compare: (a: number, b: number) => (a < b ? -1 : a > b ? 1 : 0),
 });
 
+/** `long`, or `{type: long}` with a logical type, which stays a number here. */
+export const isLong = (attributes: unknown): boolean =>
+  attributes === 'long' || (attributes as { type?: unknown } | null)?.type === 'long';
+
 function typeFor(schema: unknown): avsc.Type {
   // A fresh copy: avsc takes names out of the object it is given.
   return avsc.Type.forSchema(structuredClone(schema) as avsc.Schema, {
     wrapUnions: false,
     registry: {},
-    typeHook: (attributes: unknown) => (attributes === 'long' ? exactLong : undefined) as avsc.Type,
+    typeHook: (attributes: unknown) => (isLong(attributes) ? exactLong : undefined) as avsc.Type,
   });
 }
 
@@ -63,19 +67,45 @@ export function writeContainer(schema: object, metadata: Record<string, string>,
   return Buffer.concat(parts);
 }
 
-/** Reads every record of an Avro object container file, whoever wrote it. */
-export function readContainer<T>(bytes: Buffer): Promise<T[]> {
+/** What an Avro object container file holds. */
+export interface Container<T> {
+  /** The schema that it was written with, as its header has it: with attributes such as `field-id`. */
+  schema: unknown;
+  records: T[];
+}
+
+/** Every record of an Avro object container file, whoever wrote it; throws as {@link readContainerWithSchema} does. */
+export async function readContainer<T>(bytes: Buffer): Promise<T[]> {
+  return (await readContainerWithSchema<T>(bytes)).records;
+}
+
+/**
+ * Reads an Avro object container file, whoever wrote it.
+ *
+ * @throws Error for a file that is none, that has another codec than null or deflate, or that was cut off: it does not end
+ *   with its own sync marker
+ */
+export function readContainerWithSchema<T>(bytes: Buffer): Promise<Container<T>> {
   return new Promise((resolve, reject) => {
     const records: T[] = [];
+    let written: unknown;
     const decoder = new avsc.streams.BlockDecoder({
-      parseHook: (schema: unknown) => typeFor(schema),
+      parseHook: (schema: unknown) => {
+        written = schema;
+        return typeFor(schema);
+      },
       codecs: {
         null: (data: Buffer, done: (error: Error | null, data?: Buffer) => void) => done(null, data),
         deflate: (data: Buffer, done: (error: Error | null, data?: Buffer) => void) => done(null, inflateRawSync(data)),
       },
     });
+    let sync: Buffer | undefined;
+    decoder.on('metadata', (_type: unknown, _codec: unknown, header: { sync: Buffer }) => (sync = header.sync));
     decoder.on('data', (record: T) => records.push(record));
-    decoder.on('end', () => resolve(records));
+    decoder.on('end', () => {
+      if (sync && bytes.subarray(-sync.length).equals(sync)) resolve({ schema: written, records });
+      else reject(new Error('expected a whole Avro object container file'));
+    });
     decoder.on('error', reject);
     decoder.end(bytes);
   });

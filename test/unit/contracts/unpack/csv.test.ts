@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest';
+import { normaliser, rawRecord, unpackObject } from '../../../../src/contracts/index.ts';
+import type { Row } from '../../../../src/contracts/index.ts';
+import { contractOf } from '../../../support/contracts.ts';
+
+const contract = contractOf('networks');
+const HEADER = 'code,name,operator,region,stations,longitude,latitude,active,updated';
+const LINE = 'CI,Southern California,Caltech,California,412,-118.1,34.1,true,2025-01-02T00:00:00Z';
+
+const file = (...lines: string[]): Buffer => Buffer.from([HEADER, ...lines].join('\n'));
+
+async function rowsOf(bytes: Uint8Array, of = contract): Promise<(Row | string)[]> {
+  const { carrierOrder, records } = await unpackObject(of, bytes, 'file');
+  return records.map((record) => {
+    const result = normaliser(of)(record, { carrierOrder, bronzeObject: 'file' });
+    return 'row' in result ? result.row : `${result.reject.reasonCode}: ${result.reject.detail}`;
+  });
+}
+
+const refusal = (bytes: Uint8Array) =>
+  unpackObject(contract, bytes, 'file').then(
+    () => 'opened',
+    (error: Error) => error.message,
+  );
+
+test('each line is a row, with the types of its columns; the version is the carrier order', async () => {
+  expect(await rowsOf(file(LINE))).toEqual([
+    expect.objectContaining({
+      network: 'ci',
+      name: 'Southern California',
+      stations: 412,
+      longitude: -118.1,
+      active: true,
+      updated_at: 1_735_776_000_000_000n,
+      _carrier_order: 1_735_776_000_000_000n,
+      _record_id: 'file#0',
+    }),
+  ]);
+});
+
+test('quotes hold delimiters, quotes and line breaks; a byte order mark and an empty last line are no text', async () => {
+  const bytes = Buffer.concat([
+    Buffer.from('\ufeff'),
+    file('us,"NEIC, ""Golden""\nColorado",,,,,,,2025-01-02T00:00:00Z', ''),
+  ]);
+  expect(await rowsOf(bytes)).toEqual([expect.objectContaining({ name: 'NEIC, "Golden"\nColorado', operator: null })]);
+});
+
+test.each([
+  ['too few fields', 'xx,short', 'malformed_record: expected 9 fields, found 2'],
+  ['too many fields', `${LINE},more`, 'malformed_record: expected 9 fields, found 10'],
+  ['an empty required field', LINE.replace('Southern California', ''), 'missing_required: name'],
+  ['text for a number', LINE.replace('412', 'many'), 'wrong_type: stations: expected an integer'],
+  [
+    'a number beyond 2^53',
+    LINE.replace('412', '9007199254740993'),
+    'out_of_range: stations: expected a whole number within 2^53',
+  ],
+  ['another word for true', LINE.replace('true', 'yes'), 'wrong_type: active: expected true or false'],
+  [
+    'a day that does not exist',
+    LINE.replace('01-02', '02-30'),
+    'wrong_type: updated_at: expected a time as RFC 3339 has it',
+  ],
+])('%s costs its own line only', async (_name, line, reason) => {
+  const [first, second] = await rowsOf(file(line, LINE));
+  expect(first).toBe(reason);
+  expect(second).toMatchObject({ network: 'ci' });
+});
+
+test('broken quotes cost what they swallow, and are kept as they came', async () => {
+  const bytes = file(LINE, 'us,"never closed,2025', LINE);
+  const rows = await rowsOf(bytes);
+  expect(rows[0]).toMatchObject({ network: 'ci' });
+  expect(rows[1]).toMatch(/^malformed_record: expected 9 fields/);
+  expect((await rawRecord(contract, bytes, 1)).toString()).toContain('us,"never closed,2025');
+});
+
+test('quarantine keeps exactly the line', async () => {
+  expect((await rawRecord(contract, file(LINE, 'xx,"a ""b"""'), 1)).toString().trim()).toBe('xx,"a ""b"""');
+});
+
+test.each([
+  ['no header', Buffer.alloc(0), /expected a header line/],
+  ['a name twice', Buffer.from('code,code\n1,2'), /expected every name of the header once/],
+  ['no required column', Buffer.from('code,updated\nCI,2025-01-01T00:00:00Z'), /expected a column name in the header/],
+  ['other bytes than its encoding', Buffer.from([0x63, 0xff, 0xfe]), /expected text in utf-8/],
+])('a file with %s is refused whole', async (_name, bytes, message) => {
+  expect(await refusal(bytes)).toMatch(message);
+});
+
+test('delimiter and encoding are the contract’s', async () => {
+  const german = contractOf('networks', (yaml) =>
+    yaml.replace('extension: csv }', "extension: csv, delimiter: ';', encoding: windows-1252 }"),
+  );
+  const text = `${HEADER}\n${LINE}`.replaceAll(',', ';').replace('Caltech', 'B\xfcro');
+  expect(await rowsOf(Buffer.from(text, 'latin1'), german)).toEqual([expect.objectContaining({ operator: 'Büro' })]);
+});
+
+test('a header named __proto__ is a name like any other', async () => {
+  const bytes = Buffer.from(`${HEADER},__proto__\n${LINE},polluted`);
+  expect(await rowsOf(bytes)).toEqual([expect.objectContaining({ network: 'ci' })]);
+  expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+});
