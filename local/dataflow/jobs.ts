@@ -201,7 +201,9 @@ export class Jobs {
       return JSON.parse(await this.#options.readTemplate(gcsPath)) as ContainerSpec;
     } catch (error) {
       const text = `Unable to open template file: ${gcsPath}. ${(error as Error).message}`;
-      throw refuse(grpc.status.INVALID_ARGUMENT, text);
+      // A template that is not there, or is none, stays so; storage that does not answer comes back.
+      const stays = error instanceof SyntaxError || (error as { code?: unknown }).code === 'CUP_OBJECT_NOT_FOUND';
+      throw refuse(stays ? grpc.status.INVALID_ARGUMENT : grpc.status.UNAVAILABLE, text);
     }
   }
 }

@@ -49,7 +49,9 @@ beforeEach(async () => {
   server = await startDataflow({
     readTemplate: (uri) => {
       const spec = TEMPLATES[uri];
-      return spec ? Promise.resolve(JSON.stringify(spec)) : Promise.reject(new Error('No such object'));
+      if (uri.endsWith('/down.json')) return Promise.reject(new Error('connect ECONNREFUSED'));
+      const gone = Object.assign(new Error('No such object'), { code: 'CUP_OBJECT_NOT_FOUND' });
+      return spec ? Promise.resolve(JSON.stringify(spec)) : Promise.reject(gone);
     },
     commandFor: (image, parameters, job) => {
       commandSeen = { image, ...job };
@@ -193,6 +195,8 @@ test('a launch is refused for a bad name, template or parameters', async () => {
     code: grpc.status.INVALID_ARGUMENT,
     details: expect.stringContaining('Unable to open template file: gs://ops/none.json. No such object') as string,
   });
+  // Storage that does not answer comes back, and a launch is tried again.
+  await expect(launch('', { template: 'down' })).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
   await expect(launch('', { parameters: { chunk: 'file:///x', chunks: '' } })).rejects.toMatchObject({
     code: grpc.status.INVALID_ARGUMENT,
     details: expect.stringMatching(
