@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Report } from '../../local/demo/report.ts';
 import { launchCloud } from '../../local/launch.ts';
+import { runs } from '../../local/process-identity.ts';
 import { notedServers } from '../../local/servers-file.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
 import type { BackfillStatus } from '../../src/workflows/backfill/messages.ts';
@@ -73,9 +74,10 @@ function kill(...names: string[]): void {
 
 /** All processes at once, then another start on what the disk holds. */
 async function killMachine(): Promise<void> {
-  const { pid } = await demos.cloud();
-  process.kill(pid, 'SIGKILL');
+  const killed = await demos.cloud();
+  process.kill(killed.pid, 'SIGKILL');
   kill(...Object.keys(notedServers(demos.inside('state'))));
+  await expect.poll(() => runs(killed), { timeout: 10_000, interval: 20 }).toBe(false);
   const cloud = await launchCloud(demos.inside('state'), ['--contracts', demos.inside('state/contracts')]);
   cloud.keep();
 }
