@@ -28,6 +28,15 @@ export const ERRORS = {
     message: 'expected a contract of ODCS v3.1 with the custom properties of a Cupel source',
     retryable: false,
   },
+  CUP_CONTRACT_BREAKING: {
+    message: 'expected a contract that the published one can become without a rebuild',
+    retryable: false,
+  },
+  CUP_CONTRACT_SUPERSEDED: {
+    message: 'expected a batch of the contract that is published now; a rebuild came between',
+    retryable: false,
+  },
+  CUP_CONTRACT_UNPUBLISHED: { message: 'expected the source to have a published contract', retryable: false },
   CUP_DATAFLOW_JOB_CANCELLED: {
     message: 'expected the Dataflow job to end by itself; it was cancelled',
     retryable: false,
@@ -55,6 +64,7 @@ export const ERRORS = {
   CUP_FEED_UNKNOWN: { message: 'expected a feed of the contract', retryable: false },
   CUP_FETCH_FAILED: { message: 'expected the feed to answer 200', retryable: true },
   CUP_FETCH_REFUSED: { message: 'expected the feed to accept the request', retryable: false },
+  CUP_FIELDS_NEW: { message: 'expected the contract to take up new fields first', retryable: false },
   CUP_FILE_MISPLACED: {
     message: 'expected a file under <source>/<feed>/ of a contract with such a feed',
     retryable: false,
@@ -80,6 +90,12 @@ export const ERRORS = {
   CUP_QUARANTINE_CAP: { message: 'expected a smaller share of refused records', retryable: false },
   CUP_RANGE_INVALID: { message: 'expected a half-open range of UTC times', retryable: false },
   CUP_RANGE_LEASED: { message: 'expected the range to be free; another run holds it', retryable: false },
+  CUP_REBUILD_INCOMPLETE: {
+    message: 'expected every partition of Bronze to be processed before a rebuild publishes',
+    retryable: false,
+  },
+  CUP_REBUILD_RUNNING: { message: 'expected no rebuild of the source to run', retryable: false },
+  CUP_REBUILD_UNSUPPORTED: { message: 'expected a rebuild that Cupel can do', retryable: false },
   CUP_REDRIVE_RUNNING: { message: 'expected no re-drive of the source to run', retryable: false },
   CUP_REQUEST_INVALID: { message: 'expected a well-formed request', retryable: false },
   CUP_ROWS_LOST: { message: 'expected records in = rows + reduced + quarantined', retryable: false },
@@ -87,6 +103,7 @@ export const ERRORS = {
   CUP_SCHEDULE_CHANGED: { message: 'expected nobody else to change the schedule meanwhile', retryable: true },
   CUP_SCHEDULE_FOREIGN: { message: 'expected a schedule of this environment of Cupel', retryable: false },
   CUP_SCHEDULE_UNKNOWN: { message: 'expected the id of a schedule', retryable: false },
+  CUP_SCHEMA_FROZEN: { message: 'expected no field that the contract does not know', retryable: false },
   CUP_SNAPSHOT_NOT_FOUND: { message: 'expected a snapshot of the table', retryable: false },
   CUP_SOURCE_UNKNOWN: { message: 'expected a source with a contract', retryable: false },
   CUP_SOURCE_UNPUBLISHABLE: {

@@ -1,4 +1,5 @@
-import type { CompiledContract } from '../../src/contracts/index.ts';
+import { planFields } from '../../src/contracts/index.ts';
+import type { CompiledContract, SeenField } from '../../src/contracts/index.ts';
 import { cupelError } from '../../src/errors.ts';
 import type { Chunk, DeltaFile, FailureReport, Manifest } from '../../src/lakehouse/deltas/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
@@ -26,8 +27,47 @@ function toManifest(chunk: Chunk, files: DeltaFile[], counts: Counts): Manifest 
     reduced: sum((of) => of.reduced),
     rows: files.reduce((total, file) => total + file.rows, 0),
     quarantine: Object.entries(counts.quarantine).map(([reasonCode, count]) => ({ reasonCode, count })),
+    ...unknownFields(counts),
     byPartition,
   };
+}
+
+/** Nothing where there were none, so that manifests of records that the contract knows stay as they are. */
+function unknownFields({ unknown }: Counts): Pick<Manifest, 'unknownFields'> {
+  const fields = Object.entries(unknown).map(([field, { records }]) => ({ field, records }));
+  return fields.length ? { unknownFields: fields.sort((a, b) => (a.field < b.field ? -1 : 1)) } : {};
+}
+
+/** Partitions with members that the contract does not know, where it is frozen. */
+function frozenPartitions({ unknownFields: policy }: CompiledContract, { unknown }: Counts): Record<string, string> {
+  const partitions = policy === 'freeze' ? Object.values(unknown).flatMap((of) => of.partitions) : [];
+  return Object.fromEntries(partitions.map((partition) => [partition, 'CUP_SCHEMA_FROZEN']));
+}
+
+/**
+ * Ends the job because its contract has to take up fields first; its report names them.
+ *
+ * @throws CupelError CUP_FIELDS_NEW
+ */
+async function refuseNewFields(
+  store: ObjectStore,
+  parameters: JobParameters,
+  batchId: string,
+  newFields: SeenField[],
+): Promise<never> {
+  const body: FailureReport = { batchId, failed: [], newFields };
+  if (parameters.report) await store.create(parameters.report, JSON.stringify(body), 'application/json');
+  throw cupelError('CUP_FIELDS_NEW', {
+    batch: batchId,
+    fields: newFields.map(({ path }) => path.join('.')).join(', '),
+  });
+}
+
+/** What an evolving contract has to take up: members whose values tell a type. */
+function newFields(contract: CompiledContract, { unknown }: Counts): SeenField[] {
+  if (contract.unknownFields !== 'evolve') return [];
+  const seen = Object.values(unknown).map(({ path, kinds }) => ({ path, kinds }));
+  return planFields(contract, seen).length ? seen : [];
 }
 
 /** Partitions that keep the batch from being published, with the code that says why; none: it may be. */
@@ -79,7 +119,8 @@ export async function refuseBatch(
  * Publishes the batch. Where its manifest exists already another attempt was first: its files count, ours are orphans.
  *
  * @throws CupelError CUP_PARTITIONS_FAILED naming the partitions that hold an unreadable object, more refused records than
- *   the contract allows, or records that nobody can account for; nothing is published, and the report says the same
+ *   the contract allows, members that a frozen contract does not know, or records that nobody can account for; CUP_FIELDS_NEW
+ *   naming members that the contract is to take up. Nothing is published, and the report says the same
  */
 export async function publishManifest(parameters: JobParameters, parts: ManifestPart[]): Promise<void> {
   const { store, deltas, contract, chunk: asked } = await openJob(parameters);
@@ -93,8 +134,10 @@ export async function publishManifest(parameters: JobParameters, parts: Manifest
   report('records_in', manifest.recordsIn);
   report('quarantined', manifest.quarantined);
   report('rows', manifest.rows);
-  const failed = failedPartitions(contract, manifest, counts.unreadable);
+  const failed = failedPartitions(contract, manifest, { ...frozenPartitions(contract, counts), ...counts.unreadable });
   if (failed.length) await refuseBatch(store, parameters, chunk.batchId, failed);
+  const fields = newFields(contract, counts);
+  if (fields.length) await refuseNewFields(store, parameters, chunk.batchId, fields);
   await deltas.writeManifest(manifest);
   await removeStaged(store, parameters.stage);
 }

@@ -1,5 +1,5 @@
 import { normaliser, rawRecord, unpackObject } from '../../src/contracts/index.ts';
-import type { CompiledContract, RawRecord, Row } from '../../src/contracts/index.ts';
+import type { CompiledContract, RawRecord, Row, UnknownField } from '../../src/contracts/index.ts';
 import { parseBronzeName } from '../../src/lakehouse/bronze/index.ts';
 import type { ChunkObject } from '../../src/lakehouse/deltas/index.ts';
 import type { RefusedRecord } from '../sinks/quarantine.ts';
@@ -8,6 +8,8 @@ import type { RefusedRecord } from '../sinks/quarantine.ts';
 export interface RecordSink {
   row(row: Row, raw: unknown): void;
   refused(record: RefusedRecord): void;
+  /** A member of a record, accepted or not, that the contract does not know. */
+  unknown(field: UnknownField): void;
 }
 
 const HOUR = 3_600_000;
@@ -39,6 +41,7 @@ export function objectReader(
     const mine = records.filter(belongs(object));
     for (const record of mine) {
       const result = normalise(record, context);
+      result.unknown?.forEach(sink.unknown);
       if ('row' in result) sink.row(result.row, record.value);
       else {
         const raw = await rawRecord(contract, bytes, record.offset);

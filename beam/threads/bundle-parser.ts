@@ -8,7 +8,7 @@ import { quarantineRecord } from '../sinks/quarantine.ts';
 import type { RefusedRecord } from '../sinks/quarantine.ts';
 import { objectReader } from '../sources/bronze-object.ts';
 import { encodeBlock } from './blocks.ts';
-import { countsOf, noCounts, PARTITION, partitionOfRow } from './counts.ts';
+import { addUnknown, countsOf, noCounts, PARTITION, partitionOfRow } from './counts.ts';
 import type { BlockReference, Counts } from './messages.ts';
 
 /** Keys held before they are staged: some 100 MB of rows. More blocks are harmless, since the merge reduces again. */
@@ -60,6 +60,8 @@ export class BundleParser {
         this.#reducer.add(row, raw);
       },
       refused: (record) => refused.push(record),
+      unknown: ({ path, kind }) =>
+        addUnknown(this.#counts, { path, records: 1, kinds: [kind], partitions: [partition] }),
     });
     for (const record of refused) await this.#quarantine(partition, record);
     this.#count(object.partition, records, refused);

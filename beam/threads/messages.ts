@@ -1,3 +1,4 @@
+import type { JsonKind } from '../../src/contracts/index.ts';
 import type { ChunkObject, DeltaFile } from '../../src/lakehouse/deltas/index.ts';
 
 /** What a thread of the job is asked. Each answer carries the id of its question. */
@@ -22,6 +23,17 @@ export interface PartitionCounts {
   rows: number;
 }
 
+/** A member of records that the contract does not know. */
+export interface UnknownCounts {
+  /** Names from the record's value on. */
+  path: string[];
+  /** Records that have it, refused ones too. */
+  records: number;
+  /** Kinds of its values. */
+  kinds: JsonKind[];
+  partitions: string[];
+}
+
 /** Counts of a bundle, or of a bucket's merge. */
 export interface Counts {
   /** Refused records by reason. */
@@ -29,6 +41,8 @@ export interface Counts {
   byPartition: Record<string, PartitionCounts>;
   /** Partitions with an object that nobody can read, and the code that says why. */
   unreadable: Record<string, string>;
+  /** By path, its names joined by `.`. */
+  unknown: Record<string, UnknownCounts>;
 }
 
 /** Answers by question. */

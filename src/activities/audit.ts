@@ -8,7 +8,7 @@ import {
   mergeIntoAudit,
 } from '../lakehouse/committer/index.ts';
 import type { Audit, AuditMerge, AuditRun } from '../lakehouse/committer/index.ts';
-import { readContract } from '../lakehouse/contract-store.ts';
+import { contractOfTable } from '../lakehouse/published-contract.ts';
 import { withHeartbeat } from './heartbeats.ts';
 import { isOpen } from './open-runs.ts';
 import type { ActivityResources } from './resources.ts';
@@ -24,7 +24,8 @@ export interface MergedAudit extends AuditMerge {
 
 /** Activities on audit tables, where what a backfill made is looked at before it is published. */
 export function auditActivities(resources: ActivityResources) {
-  const { store, bigquery, temporal, now } = resources;
+  const { store, environment, bigquery, temporal, now } = resources;
+  const publications = { store, opsBucket: environment.buckets.ops };
 
   async function datasets(): Promise<Dataset[]> {
     try {
@@ -43,7 +44,7 @@ export function auditActivities(resources: ActivityResources) {
      * @throws CupelError CUP_AUDIT_ID
      */
     async createAudit(input: { contractUri: string; auditId: string; run: AuditRun }): Promise<Audit> {
-      const contract = await readContract(store, input.contractUri);
+      const contract = await contractOfTable(publications, input.contractUri);
       return withHeartbeat(() => createAuditTable(resources, contract, input.auditId, input.run));
     },
 
@@ -53,21 +54,21 @@ export function auditActivities(resources: ActivityResources) {
      * @throws CupelError CUP_AUDIT_MISSING, CUP_DELTA_INVALID
      */
     async mergeIntoAudit(input: { contractUri: string; auditId: string; batchIds: string[] }): Promise<MergedAudit> {
-      const contract = await readContract(store, input.contractUri);
+      const contract = await contractOfTable(publications, input.contractUri);
       const merged = await withHeartbeat(() => mergeIntoAudit(resources, contract, input.auditId, input.batchIds));
       return { ...merged, asOf: new Date(Math.max(now(), merged.newestMs + 1)).toISOString() };
     },
 
     /** Ids of audits whose run is closed: one that was terminated dropped nothing. */
     async closedAudits({ contractUri }: { contractUri: string }): Promise<string[]> {
-      const audits = await listAudits(resources, await readContract(store, contractUri));
+      const audits = await listAudits(resources, await contractOfTable(publications, contractUri));
       const open = await Promise.all(audits.map(({ run }) => isOpen(temporal, run)));
       return audits.filter((_, index) => !open[index]).map(({ auditId }) => auditId);
     },
 
     /** Drops the audit table and deletes the files that are its own; one that is gone already is no error. */
     async dropAudit({ contractUri, auditId }: { contractUri: string; auditId: string }): Promise<{ files: number }> {
-      const contract = await readContract(store, contractUri);
+      const contract = await contractOfTable(publications, contractUri);
       return { files: await withHeartbeat(() => dropAuditTable(resources, contract, auditId)) };
     },
 

@@ -1,5 +1,8 @@
-import { loadContract, publishContract } from '../lakehouse/contract-store.ts';
+import type { CompiledContract } from '../contracts/index.ts';
 import { tableName } from '../lakehouse/committer/silver-table.ts';
+import { contractUri, loadContract, readContract } from '../lakehouse/contract-store.ts';
+import type { FailureReport } from '../lakehouse/deltas/index.ts';
+import { admitContract, takeUpFields } from '../lakehouse/published-contract.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** A published contract, pinned for a whole run. */
@@ -16,13 +19,30 @@ export interface ContractReference {
 
 /** Activities on contracts. */
 export function contractActivities({ environment, store }: ActivityResources) {
+  const publications = { store, opsBucket: environment.buckets.ops };
+  const toReference = (contract: CompiledContract): ContractReference => {
+    const { source, hash, lookbackHours, dependsOnPast } = contract;
+    const uri = contractUri(environment.buckets.ops, source, hash);
+    return { hash, uri, table: tableName(contract), lookbackHours, ...(dependsOnPast ? { dependsOnPast } : {}) };
+  };
   return {
-    /** Compiles the source's contract and publishes it under its hash. */
+    /** Compiles the source's contract, puts it into force where it is new and compatible, and pins what is in force. */
     async resolveContract({ source }: { source: string }): Promise<ContractReference> {
-      const contract = await loadContract(environment.contractsDirectory, source);
-      const uri = await publishContract(store, environment.buckets.ops, contract);
-      const { hash, lookbackHours, dependsOnPast } = contract;
-      return { hash, uri, table: tableName(contract), lookbackHours, ...(dependsOnPast ? { dependsOnPast } : {}) };
+      const file = await loadContract(environment.contractsDirectory, source);
+      return toReference(await admitContract(publications, file));
+    },
+
+    /** Takes up the fields that a job's report names, and pins the contract that has them. */
+    async takeUpFields({
+      contractUri: uri,
+      report,
+    }: {
+      contractUri: string;
+      report: string;
+    }): Promise<{ uri: string }> {
+      const { source } = await readContract(store, uri);
+      const { newFields = [] } = JSON.parse((await store.read(report)).toString('utf8')) as FailureReport;
+      return toReference(await takeUpFields(publications, source, newFields));
     },
   };
 }

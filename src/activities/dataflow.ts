@@ -81,7 +81,9 @@ export function dataflowActivities({ environment, dataflow, store }: ActivityRes
     const report = job.report ? await store.readIfExists(job.report) : undefined;
     const details = { job: job.jobId, errors: await errorsOf(job) };
     if (!report) return cupelError('CUP_DATAFLOW_JOB_FAILED', details);
-    const { failed } = JSON.parse(report.toString('utf8')) as FailureReport;
+    const { failed, newFields } = JSON.parse(report.toString('utf8')) as FailureReport;
+    if (newFields)
+      return cupelError('CUP_FIELDS_NEW', { job: job.jobId, fields: newFields.length, report: job.report });
     return cupelError('CUP_PARTITIONS_FAILED', { job: job.jobId, partitions: failed.length, report: job.report });
   }
 
@@ -202,7 +204,7 @@ export function dataflowActivities({ environment, dataflow, store }: ActivityRes
      * Waits for a job. Cancelling the activity cancels the job and waits until it has ended.
      *
      * @returns its user metrics by name
-     * @throws CupelError CUP_PARTITIONS_FAILED when its report names what it failed for, else CUP_DATAFLOW_JOB_FAILED with its
+     * @throws CupelError CUP_PARTITIONS_FAILED or CUP_FIELDS_NEW when its report names what it failed for, else CUP_DATAFLOW_JOB_FAILED with its
      *   last errors; CUP_DATAFLOW_JOB_CANCELLED; CUP_DATAFLOW_JOB_LOST when nobody knows it any more
      */
     awaitDataflowJob: (job: AwaitDataflowJob): Promise<Record<string, number>> =>

@@ -1,8 +1,11 @@
+import { fingerprint } from '../lakehouse/deltas/index.ts';
 import type { FailureReport } from '../lakehouse/deltas/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import { ledgerEvent } from '../lakehouse/ledger/index.ts';
-import { partOfChunk } from '../lakehouse/planning/chunks.ts';
+import type { LedgerState } from '../lakehouse/ledger/index.ts';
+import { partOfChunk, underContract } from '../lakehouse/planning/chunks.ts';
 import type { FailedPartition } from '../lakehouse/planning/chunks.ts';
+import { readPublication } from '../lakehouse/published-contract.ts';
 import { PullLog } from '../lakehouse/pull/index.ts';
 import { estimateCost, readPrices } from '../lakehouse/planning/estimate.ts';
 import type { CostEstimate } from '../lakehouse/planning/estimate.ts';
@@ -10,7 +13,7 @@ import { resolveRange } from '../lakehouse/planning/local-days.ts';
 import { makePlan } from '../lakehouse/planning/plan.ts';
 import type { Plan } from '../lakehouse/planning/plan.ts';
 import { PAGE, readPlan, readPlanIndex, writePlan } from '../lakehouse/planning/plan-store.ts';
-import type { ChunkReference, PlanTotals } from '../lakehouse/planning/plan-store.ts';
+import type { ChunkReference, PlanLine, PlanTotals } from '../lakehouse/planning/plan-store.ts';
 import { unprovenWindows } from '../lakehouse/planning/pull-proof.ts';
 import { prepareChunk, storeChunk } from '../lakehouse/planning/prepare-chunk.ts';
 import type { PreparedChunk, PrepareRequest, ValidatedChunk } from '../lakehouse/planning/prepare-chunk.ts';
@@ -58,6 +61,22 @@ export interface ValidatedPlan {
   refused: number;
 }
 
+/**
+ * Whether a partition is done with the objects of its plan: under the plan's contract, or under one that took up fields since.
+ *
+ * @param laterContracts hashes
+ */
+function provenBy(
+  state: LedgerState | undefined,
+  { fingerprint: planned, members }: PlanLine,
+  laterContracts: readonly string[],
+): boolean {
+  if (!state || state.fingerprint === planned) return state !== undefined;
+  const { contractHash = '', rulesVersion = 0 } = state.detail as { contractHash?: string; rulesVersion?: number };
+  if (!laterContracts.includes(contractHash)) return false;
+  return fingerprint(members, contractHash, rulesVersion) === state.fingerprint;
+}
+
 function summarise(planUri: string, { index, lines }: Plan): PlanSummary {
   const { totals } = index;
   const present = lines.filter(({ objects }) => objects > 0);
@@ -93,6 +112,13 @@ export function planActivities(resources: ActivityResources) {
     );
     await ledger.append(missing);
     return { plan: made, planUri: await writePlan(store, buckets.ops, made.text, made.index) };
+  }
+
+  /** Contracts of the source's table that came after one; none where a rebuild came between. */
+  async function contractsSince(source: string, contractHash: string): Promise<string[]> {
+    const { lineage = [] } = (await readPublication({ store, opsBucket: buckets.ops }, source)) ?? {};
+    const at = lineage.indexOf(contractHash);
+    return at < 0 ? [] : lineage.slice(at + 1);
   }
 
   async function validateAll(input: { planUri: string; contractUri: string }): Promise<ValidatedPlan> {
@@ -162,6 +188,15 @@ export function planActivities(resources: ActivityResources) {
       return rest.partitions.length ? storeChunk(deltas, rest) : undefined;
     },
 
+    /** Stores the same work as a chunk under another contract of its source. */
+    async moveChunk(input: { chunkUri: string; contractUri: string }): Promise<ValidatedChunk> {
+      const [chunk, contract] = await Promise.all([
+        deltas.readChunk(input.chunkUri),
+        readContract(store, input.contractUri),
+      ]);
+      return storeChunk(deltas, underContract(chunk, contract));
+    },
+
     /** The partitions of a chunk as failed ones; of all of them, or of those that a job's report names. */
     async failedPartitions(input: {
       chunkUri: string;
@@ -195,9 +230,8 @@ export function planActivities(resources: ActivityResources) {
       const proof = { store, bronzeBucket: buckets.bronze, log: new PullLog(store, buckets.ops), source, run };
       const pulled = await unprovenWindows(proof, lines, done);
       const replayed = lines.filter(({ window }) => !window);
-      const unproven = replayed.filter(
-        ({ partition, fingerprint }) => done.get(partition)?.fingerprint !== fingerprint,
-      );
+      const later = await contractsSince(source, (await readPlanIndex(store, planUri)).contractHash);
+      const unproven = replayed.filter((line) => !provenBy(done.get(line.partition), line, later));
       const open = [...unproven, ...pulled];
       return {
         done: lines.length - open.length,

@@ -10,9 +10,10 @@ import {
 } from '../lakehouse/committer/index.ts';
 import type { CompiledContract, MaintenancePolicy } from '../contracts/index.ts';
 import { logState } from '../lakehouse/append-log/index.ts';
-import { readContract } from '../lakehouse/contract-store.ts';
 import type { Done } from '../lakehouse/deltas/index.ts';
 import { IcebergTable } from '../lakehouse/iceberg/index.ts';
+import { contractOfTable, readPublication } from '../lakehouse/published-contract.ts';
+import { ensureRawTable } from '../lakehouse/raw/index.ts';
 import { withHeartbeat } from './heartbeats.ts';
 import type { ActivityResources } from './resources.ts';
 
@@ -42,13 +43,25 @@ async function sweepAll(
 
 /** Activities on Silver's Iceberg tables; only the committer of a table calls those that write. */
 export function silverActivities(resources: ActivityResources) {
-  const { store, deltas, catalog } = resources;
+  const { store, deltas, catalog, environment, bigquery } = resources;
+  const publications = { store, opsBucket: environment.buckets.ops };
+  const lineageOf = async (source: string) => (await readPublication(publications, source))?.lineage;
+  /** Contracts whose columns this process has seen in the table of Bronze in BigQuery. */
+  const seenInRaw = new Set<string>();
+  async function evolveRaw(contract: CompiledContract): Promise<void> {
+    if (contract.messaging?.rawColumns !== 'contract' || seenInRaw.has(contract.hash)) return;
+    await ensureRawTable(bigquery, contract);
+    seenInRaw.add(contract.hash);
+  }
   const readLogState = async (contract: CompiledContract) => {
     const snapshotId = (await logState(resources, contract)) ?? null;
     return { snapshotId, asOf: new Date(resources.now()).toISOString() };
   };
   return {
-    /** Merges and commits waiting batches as one snapshot. Safe to repeat after any crash. */
+    /**
+     * Merges and commits waiting batches as one snapshot, after both Silver's and Bronze's table got the columns that the contract has
+     * by now. Safe to repeat after any crash.
+     */
     async commitBatches({
       batchIds,
       contractUri,
@@ -57,8 +70,11 @@ export function silverActivities(resources: ActivityResources) {
       batchIds: string[];
       contractUri: string;
     }): Promise<Done[]> {
-      const contract = await readContract(store, contractUri);
-      return withHeartbeat(() => commitWaiting(resources, contract, batchIds));
+      const contract = await contractOfTable(publications, contractUri);
+      return withHeartbeat(async () => {
+        await evolveRaw(contract);
+        return commitWaiting({ ...resources, lineageOf }, contract, batchIds);
+      });
     },
 
     /**
@@ -75,7 +91,7 @@ export function silverActivities(resources: ActivityResources) {
       sweep: boolean;
       expire?: boolean;
     }): Promise<Upkeep> {
-      const contract = await readContract(store, contractUri);
+      const contract = await contractOfTable(publications, contractUri);
       if (contract.sink.kind === 'append-log') return NO_UPKEEP;
       const { compactAtFiles, snapshots, ...policy } = contract.maintenance ?? {};
       return withHeartbeat(async () => {
@@ -103,7 +119,7 @@ export function silverActivities(resources: ActivityResources) {
     }: {
       contractUri: string;
     }): Promise<{ snapshotId: string | null; asOf: string }> {
-      const contract = await readContract(store, contractUri);
+      const contract = await contractOfTable(publications, contractUri);
       if (contract.sink.kind === 'append-log') return readLogState(contract);
       const table = await IcebergTable.load(catalog, store, contract.sink.namespace, contract.sink.table);
       const newest = table?.current;

@@ -39,19 +39,25 @@ export function canonicalHash(value: unknown): string {
   return createHash('sha256').update(canonicalText(value)).digest('hex');
 }
 
-function assemble(odcs: OdcsContract, custom: CustomProperties, columns: Column[], key: string[]): CompiledContract {
-  const all = [...columns, ...systemColumns(custom)];
+/** A compiled contract without what follows from the rest of it. */
+type ContractParts = Omit<CompiledContract, 'jsonSchema' | 'bigquerySchema' | 'icebergSchema' | 'hash'>;
+
+/** Adds to the parts of a contract what follows from them: its schemas and its hash, whatever they were before. */
+export function assembleContract(parts: ContractParts): CompiledContract {
+  const { source, columns } = parts;
+  const all = [...columns, ...systemColumns(parts)];
   const compiled = {
-    source: odcs.id,
-    version: odcs.version,
-    columns,
-    key,
-    ...custom,
-    jsonSchema: jsonSchema(odcs.id, columns),
+    ...parts,
+    jsonSchema: jsonSchema(source, columns),
     bigquerySchema: bigquerySchema(all),
     icebergSchema: icebergSchema(all),
   };
-  return { ...compiled, hash: canonicalHash(compiled) };
+  const { hash: _before, ...hashed } = compiled as typeof compiled & { hash?: string };
+  return { ...hashed, hash: canonicalHash(hashed) };
+}
+
+function assemble(odcs: OdcsContract, custom: CustomProperties, columns: Column[], key: string[]): CompiledContract {
+  return assembleContract({ source: odcs.id, version: odcs.version, columns, key, ...custom });
 }
 
 /**

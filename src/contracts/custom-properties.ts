@@ -17,6 +17,8 @@ export type CustomProperties = Pick<
   | 'sink'
   | 'unpack'
   | 'mapping'
+  | 'unknownFields'
+  | 'ignoredFields'
   | 'feeds'
   | 'hosts'
   | 'messaging'

@@ -154,6 +154,8 @@ const OPTIONAL = [
   'dependsOnPast',
   'maintenance',
   'messaging',
+  'unknownFields',
+  'ignoredFields',
 ];
 
 /** JSON Schema of a contract's `customProperties`, by name. */
@@ -168,6 +170,8 @@ export const CUSTOM_SCHEMA: Schema = object(
     sink,
     unpack,
     mapping: { type: 'object', additionalProperties: rule, minProperties: 1 },
+    unknownFields: { enum: ['evolve', 'freeze', 'discard_row', 'discard_value'] },
+    ignoredFields: { type: 'array', items: text, minItems: 1, uniqueItems: true },
     feeds: { type: 'array', items: feed, minItems: 1 },
     hosts: { type: 'array', items: text, minItems: 1 },
     messaging,

@@ -1,3 +1,7 @@
+export { contractChanges, gravest } from './changes.ts';
+export type { ContractChange, Impact } from './changes.ts';
+export { planFields, withFields } from './evolve.ts';
+export type { EvolvedField, SeenField } from './evolve.ts';
 export { canonicalHash, compileContract } from './compile.ts';
 export { REASON_CODES } from './reason-codes.ts';
 export type { ReasonCode } from './reason-codes.ts';
@@ -8,6 +12,8 @@ export { compareOrder, orderColumns } from './rules/order.ts';
 export { Reducer } from './rules/reducer.ts';
 export { rawRecord, readEnvelope, unpackObject, webhookRecordId } from './rules/unpack/index.ts';
 export type { RawRecord, Unpacked, WebhookEnvelope } from './rules/unpack/index.ts';
+export { typeOfKinds } from './rules/unknown-fields.ts';
+export type { JsonKind, UnknownField } from './rules/unknown-fields.ts';
 export { hourOfMicros } from './rules/times.ts';
 export type { Row, Value } from './row.ts';
 export { BIGQUERY_TYPES } from './schemas.ts';
@@ -23,4 +29,5 @@ export type {
   IcebergField,
   MaintenancePolicy,
   SnapshotPolicy,
+  UnknownFieldPolicy,
 } from './types.ts';

@@ -5,6 +5,7 @@ export const REASON_CODES = {
   missing_required: 'a required column has no value',
   wrong_type: 'a value has another type than its column',
   out_of_range: 'a number is not finite, or an integer is not whole or beyond 2^53',
+  unknown_field: 'a member that the contract does not know, and unknownFields is discard_row',
 } as const;
 
 /** A code of the catalogue. */

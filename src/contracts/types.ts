@@ -111,6 +111,17 @@ export interface FieldRule {
   as: Conversion;
 }
 
+/**
+ * What becomes of a member of a record that neither the mapping nor `ignoredFields` knows; the names are dlt's, of its schema
+ * contracts. Whatever it is, each is counted.
+ *
+ * - `evolve`: the table gets a nullable column for it, and the record is processed again under the contract that has it.
+ * - `freeze`: the partition fails, and nothing of its batch is published.
+ * - `discard_row`: the record is quarantined.
+ * - `discard_value`: the record is kept without it.
+ */
+export type UnknownFieldPolicy = 'evolve' | 'freeze' | 'discard_row' | 'discard_value';
+
 /** A field of an Iceberg schema. Ids are given in order, from 1. */
 export interface IcebergField {
   id: number;
@@ -143,6 +154,10 @@ export interface CompiledContract {
   sink: Sink;
   unpack: Unpack;
   mapping: FieldRule[];
+  /** Default `discard_value`: a table never changes unasked. */
+  unknownFields?: UnknownFieldPolicy;
+  /** Paths of members that are known and left out on purpose, and with each all below it: `properties.detail`. */
+  ignoredFields?: string[];
   feeds: Feed[];
   /** Hosts that polls and pulls may go to, redirects included; none where there are neither. */
   hosts: string[];

@@ -1,8 +1,9 @@
 import type { CompiledContract } from '../contracts/index.ts';
 import { contractUri, readContract } from './contract-store.ts';
 import type { ObjectStore } from './object-store.ts';
+import { readPublication } from './published-contract.ts';
 
-/** How long the newest contract of a source counts as the newest. */
+/** How long the contract of a source that was in force counts as being so. */
 const NEWEST_FOR_MS = 30_000;
 
 /** Published contracts by hash: they never change, so a process reads each once. */
@@ -27,21 +28,17 @@ export class ContractCache {
     return reading;
   }
 
-  /** The contract of a source that was published last; undefined where there is none. */
+  /** The contract of a source that is in force; undefined where there is none. */
   async newest(source: string, nowMs = Date.now()): Promise<CompiledContract | undefined> {
     const held = this.#newest.get(source);
     if (held?.contract && nowMs - held.readAt < NEWEST_FOR_MS) return held.contract;
-    const contract = await this.#findNewest(source);
+    const contract = await this.#findPublished(source);
     this.#newest.set(source, { contract, readAt: nowMs });
     return contract;
   }
 
-  async #findNewest(source: string): Promise<CompiledContract | undefined> {
-    let newest: { hash: string; updated: string } | undefined;
-    for await (const object of this.#store.list(`gs://${this.#opsBucket}/contracts/${source}/`)) {
-      const hash = /\/([0-9a-f]{64})\.json$/.exec(object.name)?.[1];
-      if (hash && (!newest || object.updated > newest.updated)) newest = { hash, updated: object.updated };
-    }
-    return newest && this.get(source, newest.hash);
+  async #findPublished(source: string): Promise<CompiledContract | undefined> {
+    const published = await readPublication({ store: this.#store, opsBucket: this.#opsBucket }, source);
+    return published && this.get(source, published.hash);
   }
 }

@@ -1,7 +1,7 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import type { CompiledContract } from '../contracts/index.ts';
 import { ensureSilverTable, tableName } from './committer/index.ts';
-import { publishContract } from './contract-store.ts';
+import { admitContract } from './published-contract.ts';
 import type { RestCatalog } from './iceberg/index.ts';
 import type { Ledger } from './ledger/index.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -29,7 +29,7 @@ export interface PreparedSource {
  * Makes what queries and subscriptions need before the first record: the ledger, and for each contract its empty Silver table and
  * its table of Bronze in BigQuery. What is there stays as it is, so it may be run before each deployment.
  *
- * @throws CupelError CUP_TABLE_SCHEMA when a table has other columns than its contract
+ * @throws CupelError CUP_CONTRACT_BREAKING; CUP_TABLE_SCHEMA when a table has other columns than its contract
  */
 export async function prepareLakehouse(
   resources: PrepareLakehouse,
@@ -38,8 +38,8 @@ export async function prepareLakehouse(
   const { store, catalog, bigquery, ledger, opsBucket } = resources;
   await ledger.ensure();
   const prepared: PreparedSource[] = [];
-  for (const contract of contracts) {
-    await publishContract(store, opsBucket, contract);
+  for (const file of contracts) {
+    const contract = await admitContract({ store, opsBucket }, file);
     if (contract.sink.kind === 'iceberg') await ensureSilverTable(catalog, store, contract);
     const raw = await ensureRawTable(bigquery, contract);
     const silver = contract.sink.kind === 'iceberg' ? { silver: tableName(contract) } : {};

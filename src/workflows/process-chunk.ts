@@ -20,7 +20,8 @@ const MAX_DEPTH = 6;
 const CRASHED = new Set(['CUP_DATAFLOW_JOB_FAILED', 'CUP_DATAFLOW_JOB_LOST']);
 
 /**
- * Runs a Dataflow job for a chunk; one whose manifest is published already needs none. Partitions that a job's report names
+ * Runs a Dataflow job for a chunk; one whose manifest is published already needs none. Fields that the contract has to take up
+ * first end the job, and it runs again under the contract that has them. Partitions that a job's report names
  * are set aside and the rest goes on. A chunk whose job crashes twice is cut in two, so that one poisonous partition stops no
  * other; halves run one after the other, in the chunk's own place.
  *
@@ -38,6 +39,7 @@ export async function processChunk(chunk: ValidatedChunk, contractUri: string, d
       if (isCancellation(error)) throw error;
       const code = codeOf(error);
       if (code === 'CUP_PARTITIONS_FAILED') return setAside(chunk, contractUri, report, depth);
+      if (code === 'CUP_FIELDS_NEW') return takeUpFields(chunk, contractUri, report, depth);
       if (!CRASHED.has(code)) throw error;
       if (attempt === CRASHES_BEFORE_CUTTING) return cutInTwo(chunk, contractUri, code, depth);
     }
@@ -65,6 +67,17 @@ async function setAside(
   const without = named.map(({ partition }) => partition);
   const rest = await short.recutChunk({ chunkUri: chunk.uri, without });
   return rest ? withFailed(await processChunk(rest, contractUri, depth), failed) : { published: [], failed };
+}
+
+/** The contract takes up what the job saw, and the same work is done under it: another batch. */
+async function takeUpFields(
+  chunk: ValidatedChunk,
+  contractUri: string,
+  report: string,
+  depth: number,
+): Promise<ProcessedChunk> {
+  const { uri } = await short.takeUpFields({ contractUri, report });
+  return processChunk(await short.moveChunk({ chunkUri: chunk.uri, contractUri: uri }), uri, depth);
 }
 
 async function cutInTwo(

@@ -14,7 +14,7 @@ import { startUsgs } from '../../local/usgs/server.ts';
 import type { UsgsServer } from '../../local/usgs/server.ts';
 import { simulatePolls } from '../../local/usgs/simulator/simulate.ts';
 import type { PollResult } from '../../src/ingest/poll.ts';
-import { publishContract } from '../../src/lakehouse/contract-store.ts';
+import { admitContract } from '../../src/lakehouse/published-contract.ts';
 import { Ledger } from '../../src/lakehouse/ledger/index.ts';
 import { earthquakes } from '../support/contracts.ts';
 import { startLake } from '../support/lake.ts';
@@ -58,7 +58,7 @@ beforeAll(async () => {
   await pubsub.createSubscription('cupel-records', 'test');
   ledger = new Ledger(new BigQuery({ projectId: 'cupel-test', apiEndpoint: bigqueryServer.url }));
   await ledger.ensure();
-  await publishContract(lake.store, 'cupel-ops', contract);
+  await admitContract({ store: lake.store, opsBucket: 'cupel-ops' }, contract);
   functions = await startFunctions((token, audience) => metadata.verify(token, audience));
 });
 afterAll(async () => {

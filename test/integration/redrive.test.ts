@@ -1,114 +1,33 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Activities, ActivityResources } from '../../src/activities/index.ts';
-import { createActivities } from '../../src/activities/index.ts';
 import type { CompiledContract } from '../../src/contracts/index.ts';
-import { readEnvironment } from '../../src/gcp/env.ts';
 import { landFile } from '../../src/ingest/land-file.ts';
-import { bronzeName, hourOf, listBronze } from '../../src/lakehouse/bronze/index.ts';
+import { hourOf, listBronze } from '../../src/lakehouse/bronze/index.ts';
 import { commitWaiting } from '../../src/lakehouse/committer/index.ts';
-import { downloadDataFiles } from '../../src/lakehouse/committer/download-data-files.ts';
-import { readParquet, Scratch } from '../../src/lakehouse/committer/scratch.ts';
 import { publishContract } from '../../src/lakehouse/contract-store.ts';
-import { IcebergTable } from '../../src/lakehouse/iceberg/index.ts';
 import { toChunk } from '../../src/lakehouse/planning/chunks.ts';
-import { redriveId, TASK_QUEUE } from '../../src/workflows/ids.ts';
+import { redriveId } from '../../src/workflows/ids.ts';
 import type { RedriveInput, RedriveResult } from '../../src/workflows/redrive-messages.ts';
 import { contractOf } from '../support/contracts.ts';
-import { fakeActivities } from '../support/fake-activities.ts';
-import { BUCKETS, runKappaJob } from '../support/kappa-job.ts';
-import { startLake } from '../support/lake.ts';
+import { runKappaJob } from '../support/kappa-job.ts';
 import type { Lake } from '../support/lake.ts';
-import { memoryLedger } from '../support/memory-ledger.ts';
-import { cupelWorker, timeSkipping } from '../support/workflows.ts';
+import { startLakeWorkflows, tableRows } from '../support/lake-workflows.ts';
+import type { LakeWorkflows } from '../support/lake-workflows.ts';
 
 // The workflow with its real activities, real jobs, a real Cloud Storage server and a real Iceberg catalog. Temporal's time skips.
 
+let lakehouse: LakeWorkflows;
 let lake: Lake;
-let env: TestWorkflowEnvironment;
-let contracts: string;
-const ledger = memoryLedger();
-const jobs = new Map<string, string>();
 
 beforeAll(async () => {
-  [lake, env, contracts] = await Promise.all([
-    startLake(),
-    timeSkipping(),
-    mkdtemp(path.join(tmpdir(), 'cupel-contracts-')),
-  ]);
+  lakehouse = await startLakeWorkflows();
+  ({ lake } = lakehouse);
 });
-afterAll(async () => {
-  await env.teardown();
-  await lake.stop();
-  await rm(contracts, { recursive: true, force: true });
-});
-
-/** Puts a contract into force. */
-async function declare(source: string, edit: (yaml: string) => string): Promise<CompiledContract> {
-  let text = '';
-  const contract = contractOf(source, (yaml) => (text = edit(yaml)));
-  await writeFile(path.join(contracts, `${source}.yaml`), text);
-  await publishContract(lake.store, 'cupel-ops', contract);
-  return contract;
-}
-
-/** Cupel's own activities; jobs run here, and batches are committed at once. */
-function realActivities(): Partial<Activities> {
-  const environment = readEnvironment({ ...BUCKETS, CUPEL_PROJECT: 'cupel-test', CUPEL_CONTRACTS_DIR: contracts });
-  const resources = { ...lake, environment, ledger, now: () => Date.now() } as unknown as ActivityResources;
-  const real = createActivities(resources);
-  return {
-    ...fakeActivities(0).activities,
-    ...real,
-    acquireLease: () => Promise.resolve(),
-    releaseLease: () => Promise.resolve(),
-    launchDataflowJob: async ({ work, parameters }) => {
-      jobs.set(work, (parameters as { chunk: string }).chunk);
-      return Promise.resolve({ jobId: work, jobName: work });
-    },
-    awaitDataflowJob: async ({ jobId }) => {
-      const { code, stderr } = await runKappaJob(lake, await lake.deltas.readChunk(jobs.get(jobId) ?? ''));
-      expect(`${code} ${stderr}`).toBe('0 ');
-      return {};
-    },
-    submitBatches: async ({ contractUri, batchIds, table }) => {
-      await real.commitBatches({ contractUri, batchIds, table }).catch(() => undefined);
-    },
-    compileDataform: () => Promise.resolve({ name: 'compilation', commit: 'c' }),
-    startDataform: () => Promise.resolve('invocation'),
-    awaitDataform: () => Promise.resolve(),
-  };
-}
-
-async function run<T>(type: 'pipeline' | 'redrive', input: object, workflowId: string): Promise<T> {
-  const worker = await cupelWorker(env, realActivities());
-  return worker.runUntil(async () => {
-    const start = { taskQueue: TASK_QUEUE, workflowId, args: [input] as [object] };
-    return (await env.client.workflow.start<(given: object) => Promise<T>>(type, start)).result();
-  });
-}
+afterAll(() => lakehouse.stop());
 
 const redrive = (input: RedriveInput): Promise<RedriveResult> =>
-  run<RedriveResult>('redrive', { ...input, by: 'somebody' }, redriveId(input.source, input.dryRun));
+  lakehouse.run<RedriveResult>('redrive', { ...input, by: 'somebody' }, redriveId(input.source, input.dryRun));
 
-/** Every row of a table with all its columns but the contract that made it. */
-async function rowsOf({ sink, key }: CompiledContract): Promise<string[]> {
-  if (sink.kind !== 'iceberg') throw new Error('expected a table');
-  const table = await IcebergTable.load(lake.catalog, lake.store, sink.namespace, sink.table);
-  if (!table) return [];
-  const files = await table.dataFiles(table.current);
-  const rows: string[] = [];
-  await Scratch.use(lake.store, async (scratch) => {
-    const local = await downloadDataFiles(scratch, table.schema, files);
-    const sql = `select (to_json(t))::varchar from (select * exclude (_contract, _file) from ${readParquet(local)} order by ${key.join()}) t`;
-    for await (const part of scratch.stream(sql)) rows.push(...part.map(([row]) => String(row)));
-  });
-  return rows;
-}
+const rowsOf = (contract: CompiledContract): Promise<string[]> => tableRows(lake, contract);
 
 const quake = (id: string, updated: number, named = true) => ({
   type: 'Feature',
@@ -117,27 +36,24 @@ const quake = (id: string, updated: number, named = true) => ({
   geometry: { type: 'Point', coordinates: [1, 2, -0.5] },
 });
 
-async function land(hour: string, generated: number, features: unknown[]): Promise<void> {
-  const text = JSON.stringify({ type: 'FeatureCollection', metadata: { generated }, features });
-  const sha256 = createHash('sha256').update(text).digest('hex');
-  const name = bronzeName({ source: 'earthquakes', feed: 'all_hour', hour, sha256, extension: 'geojson' });
-  await lake.store.create(`gs://cupel-bronze/${name}`, text);
-}
-
 const DAY = { from: '2025-01-01T00:00:00Z', to: '2025-01-02T00:00:00Z' };
 const URL_RULE = ', orLastPathSegmentOf: properties.url';
 const lenient = (yaml: string): string => yaml.replace('maxShare: 0.01', 'maxShare: 0.8');
 
 async function statesOf(kind: 'partition' | 'redrive' | 'quarantine' | 'file', source = 'earthquakes') {
-  return ledger.latest(source, [kind]);
+  return lakehouse.ledger.latest(source, [kind]);
 }
 
 test('what a too strict contract refused is counted, re-driven once it is mended, and then nothing is left', async () => {
-  const strict = await declare('earthquakes', (yaml) => lenient(yaml).replace(URL_RULE, ''));
-  await land('2025-01-01T03', 1_700_000_100_000, [quake('a', 10), quake('b', 10, false), '"no object"']);
-  await land('2025-01-01T05', 1_700_000_200_000, [quake('a', 20, false), quake('c', 5), quake('d', 7, false)]);
-  await land('2025-01-01T07', 1_700_000_300_000, [quake('c', 6), 'nothing']);
-  await run('pipeline', { source: 'earthquakes', ...DAY }, 'pipeline/strict');
+  const strict = await lakehouse.declare('earthquakes', (yaml) => lenient(yaml).replace(URL_RULE, ''));
+  await lakehouse.landPoll('2025-01-01T03', 1_700_000_100_000, [quake('a', 10), quake('b', 10, false), '"no object"']);
+  await lakehouse.landPoll('2025-01-01T05', 1_700_000_200_000, [
+    quake('a', 20, false),
+    quake('c', 5),
+    quake('d', 7, false),
+  ]);
+  await lakehouse.landPoll('2025-01-01T07', 1_700_000_300_000, [quake('c', 6), 'nothing']);
+  await lakehouse.run('pipeline', { source: 'earthquakes', ...DAY }, 'pipeline/strict');
   expect(await rowsOf(strict)).toHaveLength(2);
   expect(await statesOf('quarantine')).toMatchObject([
     { state: 'kept', detail: { quarantined: 5, reasons: { missing_required: 3, not_an_object: 2 } } },
@@ -147,7 +63,7 @@ test('what a too strict contract refused is counted, re-driven once it is mended
   const refused = await redrive({ source: 'earthquakes' });
   expect(refused).toMatchObject({ redriven: 0, counts: { quarantined: 5, accepted: 0, partitions: 3 } });
 
-  const mended = await declare('earthquakes', lenient);
+  const mended = await lakehouse.declare('earthquakes', lenient);
   const counted = await redrive({ source: 'earthquakes', dryRun: true });
   expect(counted.counts.byReason).toEqual([
     { reasonCode: 'missing_required', quarantined: 3, accepted: 3 },
@@ -201,37 +117,39 @@ test('what a too strict contract refused is counted, re-driven once it is mended
       contractAfter: mended.hash,
     });
 
-  const jobsBefore = jobs.size;
+  const jobsBefore = lakehouse.jobs.size;
   expect(await redrive({ source: 'earthquakes' })).toMatchObject({
     redriven: 0,
     counts: { quarantined: 2, accepted: 0, byReason: [{ reasonCode: 'not_an_object' }] },
   });
-  expect(jobs.size).toBe(jobsBefore);
+  expect(lakehouse.jobs.size).toBe(jobsBefore);
   expect(await rowsOf(mended)).toEqual(expected);
 });
 
 test('what a pipeline has taken meanwhile is only marked: no job, no commit', async () => {
-  const strict = await declare('earthquakes', (yaml) =>
-    lenient(yaml).replace(URL_RULE, '').replace('table: earthquakes', 'table: meanwhile'),
+  const strict = await lakehouse.declare(
+    'earthquakes',
+    (yaml) => lenient(yaml).replace(URL_RULE, '').replace('table: earthquakes', 'table: meanwhile'),
+    true,
   );
-  await run('pipeline', { source: 'earthquakes', ...DAY }, 'pipeline/meanwhile-strict');
-  const mended = await declare('earthquakes', (yaml) =>
+  await lakehouse.run('pipeline', { source: 'earthquakes', ...DAY }, 'pipeline/meanwhile-strict');
+  const mended = await lakehouse.declare('earthquakes', (yaml) =>
     lenient(yaml).replace('table: earthquakes', 'table: meanwhile'),
   );
-  await run('pipeline', { source: 'earthquakes', ...DAY }, 'pipeline/meanwhile-mended');
+  await lakehouse.run('pipeline', { source: 'earthquakes', ...DAY }, 'pipeline/meanwhile-mended');
   const before = await rowsOf(mended);
-  const jobsBefore = jobs.size;
+  const jobsBefore = lakehouse.jobs.size;
   expect(await redrive({ source: 'earthquakes' })).toMatchObject({
     redriven: 3,
     batches: { committed: 0, unchanged: 0 },
   });
-  expect(jobs.size).toBe(jobsBefore);
+  expect(lakehouse.jobs.size).toBe(jobsBefore);
   expect(await rowsOf(strict)).toEqual(before);
   expect(await redrive({ source: 'earthquakes' })).toMatchObject({ redriven: 0, counts: { accepted: 0 } });
 });
 
 test('a file that was refused at the door lands as it was dropped, and its bad lines stay in quarantine', async () => {
-  const strict = await declare('networks', (yaml) => yaml.replace('maxShare: 0.2', 'maxShare: 0'));
+  const strict = await lakehouse.declare('networks', (yaml) => yaml.replace('maxShare: 0.2', 'maxShare: 0'));
   const lines = ['code,updated,name', 'ci,2025-01-01T00:00:00Z,Southern California', 'xx,yesterday,Nowhere'];
   const good = Array.from({ length: 8 }, (_, index) => `n${index},2025-01-01T00:00:00Z,Network ${index}`);
   const dropped = { bucket: 'cupel-bronze', name: 'networks/files/march.csv' };
@@ -242,7 +160,7 @@ test('a file that was refused at the door lands as it was dropped, and its bad l
   await expect(landFile(landing, strict, file)).rejects.toMatchObject({ code: 'CUP_FILE_REFUSED' });
   expect(await redrive({ source: 'networks' })).toMatchObject({ redriven: 0, counts: { quarantined: 1, accepted: 0 } });
 
-  const mended = await declare('networks', (yaml) => yaml);
+  const mended = await lakehouse.declare('networks', (yaml) => yaml);
   expect(await redrive({ source: 'networks' })).toMatchObject({
     redriven: 1,
     counts: { byReason: [{ reasonCode: 'CUP_QUARANTINE_CAP', quarantined: 1, accepted: 1 }] },

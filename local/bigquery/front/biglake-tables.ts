@@ -1,6 +1,8 @@
 import { BIGQUERY_TYPES } from '../../../src/contracts/index.ts';
+import { downloadDataFiles } from '../../../src/lakehouse/committer/download-data-files.ts';
+import { identifier, literal, readParquet, Scratch } from '../../../src/lakehouse/committer/scratch.ts';
 import { IcebergTable } from '../../../src/lakehouse/iceberg/index.ts';
-import type { RestCatalog, Snapshot, TableSchema } from '../../../src/lakehouse/iceberg/index.ts';
+import type { DataFile, RestCatalog, Snapshot, TableSchema } from '../../../src/lakehouse/iceberg/index.ts';
 import type { ObjectStore } from '../../../src/lakehouse/object-store.ts';
 import { ApiError } from './api-error.ts';
 import type { BigLakeName } from './biglake-names.ts';
@@ -87,8 +89,9 @@ export class BigLakeTables {
     await (this.#dataset ??= this.#makeDataset());
     const { projectId } = this.#emulator;
     const tableReference = { projectId, datasetId: DATASET, tableId: native };
+    const tableSchema = schemaOf(table, snapshot);
     const schema = {
-      fields: schemaOf(table, snapshot).fields.map(({ name, type }) => ({
+      fields: tableSchema.fields.map(({ name, type }) => ({
         name,
         type: BIGQUERY_TYPES[type],
         mode: 'NULLABLE',
@@ -96,11 +99,31 @@ export class BigLakeTables {
     };
     await this.#emulator.request('DELETE', `/datasets/${DATASET}/tables/${native}`);
     await this.#emulator.expect('POST', `/datasets/${DATASET}/tables`, { tableReference, schema });
-    const sourceUris = (await table.dataFiles(snapshot)).map((file) => file.file_path);
-    if (!sourceUris.length) return;
-    // Columns go by position: data files have those of the schema, in its order.
+    const files = await table.dataFiles(snapshot);
+    if (!files.length) return;
+    const even = files.every((file) => isLoadable(tableSchema, file));
+    // Columns go by position: the emulator takes files only that have those of the schema, in its order.
+    const uneven = even ? undefined : await this.#writeEven(table, tableSchema, files, native);
+    const sourceUris = uneven ? [uneven] : files.map((file) => file.file_path);
     const load = { sourceUris, sourceFormat: 'PARQUET', destinationTable: tableReference, schema };
     await this.#emulator.runJob({ load: { ...load, writeDisposition: 'WRITE_APPEND' } });
+    if (uneven) await this.#store.delete(uneven);
+  }
+
+  /** One file of all rows with all columns: of files in other formats, or from when the table had fewer columns. */
+  async #writeEven(table: IcebergTable, schema: TableSchema, files: DataFile[], native: string): Promise<string> {
+    const uri = `${table.metadata.location}/load/${native}.parquet`;
+    await this.#store.delete(uri);
+    await Scratch.use(this.#store, async (scratch) => {
+      const local = scratch.path('parquet');
+      const downloaded = await downloadDataFiles(scratch, schema, files);
+      const columns = schema.fields.map(({ name }) => identifier(name)).join(', ');
+      await scratch.run(
+        `copy (select ${columns} from ${readParquet(schema.fields, downloaded)}) to ${literal(local)} (format parquet)`,
+      );
+      await scratch.upload(local, uri);
+    });
+    return uri;
   }
 
   async #makeDataset(): Promise<void> {
@@ -123,6 +146,12 @@ export function outdatedTables(used: ReadonlyMap<string, number>, nowMs: number)
     .slice(0, Math.max(0, used.size - KEPT))
     .filter(([, lastMs]) => nowMs - lastMs > KEPT_MS)
     .map(([native]) => native);
+}
+
+/** Whether a file can be loaded as it is. A writer counts the values of each column that a file has. */
+function isLoadable({ fields }: TableSchema, { file_format, value_counts }: DataFile): boolean {
+  const counted = new Set(value_counts?.map(({ key }) => key));
+  return file_format.toUpperCase() === 'PARQUET' && fields.every(({ id }) => counted.has(id));
 }
 
 /** The schema that a snapshot was written under; time travel shows that one, and its files have its columns. */

@@ -3,6 +3,8 @@ import type { Row, Value } from '../row.ts';
 import type { Column, CompiledContract, FieldRule } from '../types.ts';
 import canonicalize from 'canonicalize';
 import { millisToMicros, rfc3339ToMicros } from './times.ts';
+import { unknownFieldsOf } from './unknown-fields.ts';
+import type { UnknownField } from './unknown-fields.ts';
 import type { RawRecord } from './unpack/index.ts';
 
 /** What a record gets from the object that carried it. */
@@ -14,8 +16,13 @@ export interface RecordContext {
   hour?: string;
 }
 
-/** A row, or why there is none. `detail` names the column and never holds a value of the payload. */
-export type Normalised = { row: Row } | { reject: { reasonCode: ReasonCode; detail: string } };
+/**
+ * A row, or why there is none; `detail` names the column or member and never holds a value of the payload. `unknown`: the members of
+ * the record that the contract does not know, where it has any.
+ */
+export type Normalised = ({ row: Row } | { reject: { reasonCode: ReasonCode; detail: string } }) & {
+  unknown?: readonly UnknownField[];
+};
 
 type Reject = { reasonCode: ReasonCode; expected: string };
 type Converter = (value: unknown) => Value | Reject;
@@ -135,31 +142,49 @@ function addSystemColumns(row: Row, record: RawRecord, contract: CompiledContrac
     row._hour = BigInt(Date.parse(`${record.hour ?? context.hour}:00:00Z`)) * 1000n;
 }
 
+type Refusal = { reject: { reasonCode: ReasonCode; detail: string } };
+
+const refusal = (reject: Refusal['reject']): Refusal => ({ reject });
+
+/** The contract's columns of a record. */
+function readColumns(plan: FieldStep[], record: unknown): Row | Refusal {
+  const row: Row = {};
+  for (const { column, read, convert } of plan) {
+    const raw = read(record);
+    if (raw === undefined || raw === null) {
+      if (column.required) return refusal({ reasonCode: 'missing_required', detail: column.name });
+      row[column.name] = null;
+      continue;
+    }
+    const value = convert(raw);
+    if (isReject(value))
+      return refusal({ reasonCode: value.reasonCode, detail: `${column.name}: expected ${value.expected}` });
+    row[column.name] = value;
+  }
+  return row;
+}
+
+const isRefusal = (read: Row | Refusal): read is Refusal => typeof read.reject === 'object' && read.reject !== null;
+
 /**
  * Makes the function that turns a record into a row by the contract's rules: pure, compiled once per contract.
- * What a record lacks is null; a required column without a value, or a value of another type, refuses the record.
+ * What a record lacks is null; a required column without a value, or a value of another type, refuses the record, and so does a
+ * member that the contract does not know where its policy is `discard_row`.
  */
 export function normaliser(contract: CompiledContract): (record: RawRecord, context: RecordContext) => Normalised {
   const plan = steps(contract);
+  const unknownFields = unknownFieldsOf(contract);
   return (record, context) => {
-    if (record.malformed !== undefined) return { reject: { reasonCode: 'malformed_record', detail: record.malformed } };
-    if (record.value === null || typeof record.value !== 'object' || Array.isArray(record.value)) {
-      return { reject: { reasonCode: 'not_an_object', detail: 'expected a JSON object' } };
-    }
-    const row: Row = {};
-    for (const { column, read, convert } of plan) {
-      const raw = read(record.value);
-      if (raw === undefined || raw === null) {
-        if (column.required) return { reject: { reasonCode: 'missing_required', detail: column.name } };
-        row[column.name] = null;
-        continue;
-      }
-      const value = convert(raw);
-      if (isReject(value))
-        return { reject: { reasonCode: value.reasonCode, detail: `${column.name}: expected ${value.expected}` } };
-      row[column.name] = value;
-    }
+    if (record.malformed !== undefined) return refusal({ reasonCode: 'malformed_record', detail: record.malformed });
+    if (record.value === null || typeof record.value !== 'object' || Array.isArray(record.value))
+      return refusal({ reasonCode: 'not_an_object', detail: 'expected a JSON object' });
+    const row = readColumns(plan, record.value);
+    const fields = unknownFields(record.value);
+    const unknown = fields.length ? { unknown: fields } : undefined;
+    if (isRefusal(row)) return { ...row, ...unknown };
+    if (fields[0] && contract.unknownFields === 'discard_row')
+      return { ...refusal({ reasonCode: 'unknown_field', detail: fields[0].path.join('.') }), ...unknown };
     addSystemColumns(row, record, contract, context);
-    return { row };
+    return { row, ...unknown };
   };
 }

@@ -6,7 +6,7 @@ import { IcebergTable } from '../iceberg/index.ts';
 import { auditName, auditPrefix } from './audit-name.ts';
 import { GROUP_PROPERTY, mergeAndCommit, outcomeOf, readManifests, UNCHANGED } from './commit-waiting.ts';
 import type { CommitterResources, Outcome } from './commit-waiting.ts';
-import { ensureSilverTable, TABLE_PROPERTIES, tableName } from './silver-table.ts';
+import { ensureSilverTable, evolveTable, TABLE_PROPERTIES, tableName } from './silver-table.ts';
 
 /** Files deleted at once. */
 const AT_ONCE = 16;
@@ -163,13 +163,15 @@ export async function mergeIntoAudit(
 }
 
 async function mergeNew(
-  { deltas, store }: CommitterResources,
+  resources: CommitterResources,
   contract: CompiledContract,
   audit: IcebergTable,
   batchIds: string[],
 ): Promise<Outcome> {
-  const manifests = await readManifests(deltas, tableName(contract), batchIds);
-  return manifests.length ? mergeAndCommit(store, contract, audit, manifests) : UNCHANGED;
+  const manifests = await readManifests(resources.deltas, tableName(contract), batchIds);
+  if (!manifests.length) return UNCHANGED;
+  await evolveTable(contract, audit);
+  return mergeAndCommit(resources, contract, audit, manifests);
 }
 
 /**

@@ -29,6 +29,8 @@ export interface CommitterResources {
   deltas: DeltaStore;
   /** Bucket of logs. */
   silverBucket: string;
+  /** Hashes of the contracts whose batches a source's table takes. Default: those of any. */
+  lineageOf?: (source: string) => Promise<readonly string[] | undefined>;
 }
 
 /** What a merge of a group did. */
@@ -106,16 +108,26 @@ async function commitMerged(table: IcebergTable, merged: Merged, groupId: string
   return outcomeOf(snapshot);
 }
 
+/** A batch from before a rebuild was made by other rules, so it must not get into the table that the rebuild made. */
+async function refuseSuperseded({ lineageOf }: CommitterResources, manifests: Manifest[]): Promise<void> {
+  const [first] = manifests;
+  const lineage = first && (await lineageOf?.(first.source));
+  const old = lineage && manifests.find(({ contractHash }) => !lineage.includes(contractHash));
+  if (old) throw cupelError('CUP_CONTRACT_SUPERSEDED', { batch: old.batchId, contract: old.contractHash });
+}
+
 /** Merges batches into a table and commits them as one snapshot; again where another writer was first. */
 export async function mergeAndCommit(
-  store: ObjectStore,
+  resources: CommitterResources,
   contract: CompiledContract,
   table: IcebergTable,
   manifests: Manifest[],
 ): Promise<Outcome> {
+  const { store } = resources;
   const groupId = groupIdOf(manifests.map((manifest) => manifest.batchId));
   for (let conflicts = 0; ; conflicts += 1) {
     try {
+      await refuseSuperseded(resources, manifests);
       return await Scratch.use(store, async (scratch) => {
         const files = manifests.flatMap((manifest) => manifest.files);
         return commitMerged(table, await mergeDeltas(scratch, contract, table, files), groupId);
@@ -141,14 +153,14 @@ export async function readManifests(deltas: DeltaStore, table: string, batchIds:
 
 /** Merges what is to be found again by its group after a crash. */
 async function mergeGroup(
-  { deltas, store }: CommitterResources,
+  resources: CommitterResources,
   contract: CompiledContract,
   table: IcebergTable,
   manifests: Manifest[],
 ): Promise<Outcome> {
   const batchIds = manifests.map((manifest) => manifest.batchId);
-  await deltas.writeGroup({ groupId: groupIdOf(batchIds), table: tableName(contract), batchIds });
-  return mergeAndCommit(store, contract, table, manifests);
+  await resources.deltas.writeGroup({ groupId: groupIdOf(batchIds), table: tableName(contract), batchIds });
+  return mergeAndCommit(resources, contract, table, manifests);
 }
 
 async function mergeIntoTable(
@@ -170,6 +182,7 @@ async function appendToLog(
   contract: CompiledContract,
   manifests: Manifest[],
 ): Promise<Outcome[]> {
+  await refuseSuperseded(resources, manifests);
   const appended = await appendBatches(resources, contract, manifests);
   return manifests.map(() => ({ ...UNCHANGED, ...appended }));
 }
@@ -181,7 +194,7 @@ async function appendToLog(
  *
  * @param batchIds at most {@link MAX_GROUP}
  * @returns the outcome of each batch, in order
- * @throws CupelError CUP_DELTA_INVALID, CUP_COMMIT_CONFLICT, CUP_COMMIT_UNKNOWN, CUP_TABLE_SCHEMA
+ * @throws CupelError CUP_DELTA_INVALID, CUP_COMMIT_CONFLICT, CUP_COMMIT_UNKNOWN, CUP_TABLE_SCHEMA, CUP_CONTRACT_SUPERSEDED
  */
 export async function commitWaiting(
   resources: CommitterResources,

@@ -23,7 +23,13 @@ function candidates(files: DataFile[], key: string, policy: CompactionPolicy): D
 async function compactBucket(scratch: Scratch, table: IcebergTable, key: string, files: DataFile[]): Promise<DataFile> {
   const local = await downloadDataFiles(scratch, table.schema, files);
   const bucket = bucketOfFile(files[0] as DataFile, key);
-  return writeDataFile(scratch, table, key, bucket, `select * exclude (_file) from ${readParquet(local)}`);
+  return writeDataFile(
+    scratch,
+    table,
+    key,
+    bucket,
+    `select * exclude (_file) from ${readParquet(table.schema.fields, local)}`,
+  );
 }
 
 /**

@@ -18,6 +18,8 @@ export function exportColumns(contract: CompiledContract): Column[] {
   return [...contract.columns, { name: '_first_version', type: 'timestamptz', required: true }];
 }
 
+const TOMBSTONE: Column = { name: '_tombstone', type: 'boolean', required: true };
+
 function selected({ name, type }: Column): string {
   return type === 'timestamptz' ? `epoch_us(${identifier(name)})` : identifier(name);
 }
@@ -63,7 +65,7 @@ async function* exportSnapshot(
   const queue: string[] = [];
   await Scratch.use(resources.store, async (scratch) => {
     const local = await downloadDataFiles(scratch, table.schema, files);
-    const sql = `select ${columns.map(selected).join(', ')} from ${readParquet(local)}
+    const sql = `select ${columns.map(selected).join(', ')} from ${readParquet([...columns, TOMBSTONE], local)}
       where not _tombstone order by ${contract.key.map(identifier).join(', ')}`;
     for await (const rows of scratch.stream(sql)) queue.push(rows.map((row) => toLine(columns, row)).join(''));
   });

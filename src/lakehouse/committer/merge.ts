@@ -42,7 +42,7 @@ async function loadIncoming(scratch: Scratch, contract: CompiledContract, deltas
       select d.* exclude (_file), f._bucket,
         row_number() over (partition by ${key} order by ${order}) as _rank,
         min(_first_version) over (partition by ${key}) as _least
-      from ${readParquet(files)} d join delta_files f using (_file))
+      from ${readParquet(contract.icebergSchema.fields, files)} d join delta_files f using (_file))
     where _rank = 1`);
 }
 
@@ -77,7 +77,7 @@ async function loadExisting(
   }
   const files = await downloadDataFiles(scratch, table.schema, live);
   await scratch.run(
-    `create table existing as select e.* from ${readParquet(files)} e semi join incoming using (${key})`,
+    `create table existing as select e.* from ${readParquet(table.schema.fields, files)} e semi join incoming using (${key})`,
   );
   return new Map(files.map((file, index) => [file, live[index] as DataFile]));
 }
@@ -107,7 +107,7 @@ async function rewriteFile(
   const key = contract.key[0] ?? '';
   const columns = table.schema.fields.map((field) => identifier(field.name)).join(', ');
   const select = `
-    select ${columns} from ${readParquet([path])} anti join changed using (${identifier(key)})
+    select ${columns} from ${readParquet(table.schema.fields, [path])} anti join changed using (${identifier(key)})
     union all select ${columns} from changed where _file = ${literal(path)}`;
   return writeDataFile(scratch, table, key, bucketOfFile(file, key), select);
 }

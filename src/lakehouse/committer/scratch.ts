@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import pLimit from 'p-limit';
+import type { ColumnType } from '../../contracts/index.ts';
 import type { ObjectStore } from '../object-store.ts';
 
 /** Limits of one merge. */
@@ -127,7 +128,23 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** `read_parquet` of local files by column name; `_file` is the path that a row came from. */
-export function readParquet(files: readonly string[]): string {
-  return `read_parquet([${files.map(literal).join(', ')}], union_by_name = true, filename = '_file')`;
+/** DuckDB's types of columns. */
+const DUCKDB_TYPES: Record<ColumnType, string> = {
+  string: 'varchar',
+  long: 'bigint',
+  int: 'integer',
+  double: 'double',
+  boolean: 'boolean',
+  timestamptz: 'timestamptz',
+  binary: 'blob',
+};
+
+/**
+ * Rows of local Parquet files with these columns, by name: what a file lacks is null, since the table had fewer columns when it was
+ * written. `_file` is the path that a row came from.
+ */
+export function readParquet(columns: readonly { name: string; type: ColumnType }[], files: readonly string[]): string {
+  const nulls = columns.map(({ name, type }) => `null::${DUCKDB_TYPES[type]} as ${identifier(name)}`);
+  return `(select ${nulls.join(', ')} where false union all by name
+    select * from read_parquet([${files.map(literal).join(', ')}], union_by_name = true, filename = '_file'))`;
 }

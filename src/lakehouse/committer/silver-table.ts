@@ -21,18 +21,39 @@ export function tableName(contract: CompiledContract): string {
   return `${contract.sink.namespace}.${contract.sink.table}`;
 }
 
-function checkSchema(contract: CompiledContract, table: IcebergTable): void {
-  const shape = (fields: { name: string; type: string }[]) =>
-    fields.map(({ name, type }) => `${name} ${type}`).join(', ');
-  const expected = shape(contract.icebergSchema.fields);
-  const found = shape(table.schema.fields);
-  if (expected !== found) throw cupelError('CUP_TABLE_SCHEMA', { table: tableName(contract), expected, found });
+const shape = (fields: readonly { name: string; type: string }[]): string =>
+  fields.map(({ name, type }) => `${name} ${type}`).join(', ');
+
+/**
+ * Gives a table the columns that its contract has more, nullable, and loosens those that the contract requires no more.
+ *
+ * @throws CupelError CUP_TABLE_SCHEMA when the table cannot become what the contract says without a rebuild
+ */
+export async function evolveTable(contract: CompiledContract, table: IcebergTable): Promise<void> {
+  const wanted = new Map(contract.icebergSchema.fields.map((field) => [field.name, field]));
+  const held = new Map(table.schema.fields.map((field) => [field.name, field]));
+  const add = [...wanted.values()].filter(({ name }) => !held.has(name));
+  const unlike = [...held.values()].some(({ name, type }) => wanted.get(name)?.type !== type);
+  if (unlike || add.some(({ required }) => required))
+    throw cupelError('CUP_TABLE_SCHEMA', {
+      table: `${table.namespace}.${table.name}`,
+      expected: shape(contract.icebergSchema.fields),
+      found: shape(table.schema.fields),
+    });
+  const loosen = [...held.values()].filter(({ name, required }) => required && !wanted.get(name)?.required);
+  if (!add.length && !loosen.length) return;
+  await table.changeColumns({
+    add: add.map(({ name, type, doc }) => ({ name, type, ...(doc ? { doc } : {}) })),
+    loosen: new Set(loosen.map(({ name }) => name)),
+  });
 }
 
 /**
- * The Iceberg table of a contract, made where there is none: partitioned by `bucket(N, key)`.
+ * The Iceberg table of a contract, made where there is none, partitioned by `bucket(N, key)`, and with the columns that the contract
+ * has by now.
  *
- * @throws CupelError CUP_TABLE_SCHEMA when a table of that name has other columns
+ * @throws CupelError CUP_TABLE_SCHEMA when a table of that name has columns that only a rebuild could change; CUP_COMMIT_CONFLICT,
+ *   CUP_COMMIT_UNKNOWN
  */
 export async function ensureSilverTable(
   catalog: RestCatalog,
@@ -59,6 +80,6 @@ export async function ensureSilverTable(
     properties: TABLE_PROPERTIES,
   });
   const table = new IcebergTable(catalog, store, namespace, name, metadata);
-  checkSchema(contract, table);
+  await evolveTable(contract, table);
   return table;
 }

@@ -20,9 +20,9 @@ const DUCKDB_TYPES: Record<string, string> = {
   TIMESTAMP: 'timestamptz',
 };
 
-async function silverRelation(scratch: Scratch, { table, snapshot }: SilverSource): Promise<string> {
+async function silverRelation(scratch: Scratch, { table, snapshot, contract }: SilverSource): Promise<string> {
   const files = await downloadDataFiles(scratch, table.schema, await table.dataFiles(snapshot));
-  return `(select * from ${readParquet(files)} where not _tombstone)`;
+  return `(select * from ${readParquet(contract.icebergSchema.fields, files)} where not _tombstone)`;
 }
 
 /** Values that the client wraps, such as DATE, have their text in `value`. */

@@ -1,3 +1,4 @@
+import type { SeenField } from '../../contracts/index.ts';
 import type { PullWindow } from '../pull/index.ts';
 
 /** One object of Bronze in a chunk. */
@@ -26,6 +27,8 @@ export interface Chunk {
   /** Partitions as they were listed, objects included that validation refused: with these fingerprints they are done. */
   partitions: { partition: string; fingerprint: string }[];
   objects: ChunkObject[];
+  /** Objects of its partitions that validation refused. Default: none. */
+  refused?: ChunkObject[];
   /** The run that processes anew what is done already. Default: what is done stays done. */
   again?: string;
   /** Windows that the job pulls itself, a partition each: its objects are known once they have landed. Default: none. */
@@ -51,10 +54,12 @@ export interface PartitionOutcome {
   rows: number;
 }
 
-/** What a failed job says of the partitions that it failed for; the others are well. */
+/** What a failed job says: which partitions it failed for, the others being well, or which fields its contract has to take up. */
 export interface FailureReport {
   batchId: string;
   failed: { partition: string; code: string }[];
+  /** Members of records that the contract does not know and is to take up. Default: none, it is the partitions. */
+  newFields?: SeenField[];
 }
 
 /** What a batch publishes, last and create-only: the files that count. Files that no manifest names are orphans. */
@@ -73,6 +78,8 @@ export interface Manifest {
   reduced: number;
   rows: number;
   quarantine: { reasonCode: string; count: number }[];
+  /** Members that the contract does not know, by path, with the number of records that have each. Default: there were none. */
+  unknownFields?: { field: string; records: number }[];
   /** For each, `recordsIn = quarantined + reduced + rows`: a job that cannot say so publishes nothing. */
   byPartition: PartitionOutcome[];
 }

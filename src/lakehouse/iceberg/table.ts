@@ -1,3 +1,4 @@
+import type { IcebergField } from '../../contracts/types.ts';
 import { cupelError } from '../../errors.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { readContainer } from '../../formats/avro-container.ts';
@@ -8,11 +9,15 @@ import type {
   DataFile,
   ManifestEntry,
   ManifestFile,
+  NewColumn,
   PartitionSpec,
   Snapshot,
   TableMetadata,
   TableSchema,
 } from './types.ts';
+
+/** Stands for what the same commit adds (Iceberg REST, set-current-schema and set-default-spec). */
+const LAST_ADDED = -1;
 
 const sameId = (a: number | bigint, b: number | bigint): boolean => BigInt(a) === BigInt(b);
 
@@ -126,6 +131,52 @@ export class IcebergTable {
     );
     await this.#settle(answer.status, snapshot);
     return snapshot;
+  }
+
+  /**
+   * Adds nullable columns and loosens required ones, in one change of metadata: no file is rewritten, and what old files lack is
+   * null. A column never changes its id, and a new one gets an id that none ever had (Iceberg spec, "Schema Evolution").
+   *
+   * @throws CupelError CUP_COMMIT_CONFLICT, CUP_COMMIT_UNKNOWN
+   */
+  async changeColumns({ add, loosen }: { add: readonly NewColumn[]; loosen: ReadonlySet<string> }): Promise<void> {
+    const last = this.#metadata['last-column-id'];
+    const fields = [
+      ...this.schema.fields.map((field) => (loosen.has(field.name) ? { ...field, required: false } : field)),
+      ...add.map((column, index) => ({ ...column, required: false, id: last + 1 + index })),
+    ];
+    const schemaId = Math.max(...this.#metadata.schemas.map((schema) => schema['schema-id'])) + 1;
+    const answer = await this.#catalog.commit(
+      this.namespace,
+      this.name,
+      [
+        { type: 'assert-table-uuid', uuid: this.#metadata['table-uuid'] },
+        { type: 'assert-current-schema-id', 'current-schema-id': this.#metadata['current-schema-id'] },
+        { type: 'assert-last-assigned-field-id', 'last-assigned-field-id': last },
+      ],
+      [
+        {
+          action: 'add-schema',
+          schema: { type: 'struct', 'schema-id': schemaId, fields },
+          'last-column-id': last + add.length,
+        },
+        { action: 'set-current-schema', 'schema-id': LAST_ADDED },
+      ],
+    );
+    await this.#settleColumns(answer.status, fields);
+  }
+
+  /** Any answer leaves it to the schema that the table has now, whoever made it so. */
+  async #settleColumns(status: number, fields: readonly IcebergField[]): Promise<void> {
+    const details = { table: `${this.namespace}.${this.name}`, request: 'set-current-schema', status };
+    try {
+      await this.refresh();
+    } catch (error) {
+      throw cupelError('CUP_COMMIT_UNKNOWN', details, error);
+    }
+    const shape = (of: readonly IcebergField[]) => of.map(({ name, type, required }) => [name, type, required]);
+    if (JSON.stringify(shape(this.schema.fields)) !== JSON.stringify(shape(fields)))
+      throw cupelError('CUP_COMMIT_CONFLICT', details);
   }
 
   /**

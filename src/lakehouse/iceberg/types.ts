@@ -18,6 +18,9 @@ export interface TableSchema {
   fields: IcebergField[];
 }
 
+/** A column to be added: nullable, with an id that the table gives. */
+export type NewColumn = Pick<IcebergField, 'name' | 'type' | 'doc'>;
+
 /** A partition spec: Cupel writes `bucket[N]` of the key. */
 export interface PartitionSpec {
   'spec-id': number;
@@ -31,6 +34,10 @@ export interface TableMetadata {
   location: string;
   'last-sequence-number'?: number;
   'last-updated-ms': number;
+  /** Greatest id ever given to a column. */
+  'last-column-id': number;
+  /** Greatest id ever given to a partition field. */
+  'last-partition-id'?: number;
   schemas: TableSchema[];
   'current-schema-id': number;
   'partition-specs': PartitionSpec[];

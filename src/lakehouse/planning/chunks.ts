@@ -40,12 +40,15 @@ export function toChunk(
     partition: of.partition,
     fingerprint: of.fingerprint,
   }));
+  const kept = new Set(accepted);
+  const refused = planned.filter((object) => !kept.has(object));
   const base = {
     source: contract.source,
     table: tableName(contract),
     contractHash: contract.hash,
     rulesVersion: contract.rulesVersion,
     partitions,
+    ...(refused.length ? { refused } : {}),
     ...(again ? { again } : {}),
   };
   return nameChunk(base, accepted);
@@ -86,7 +89,15 @@ export function partOfChunk(chunk: Chunk, keep: (partition: string, index: numbe
   const kept = new Set(partitions.map(({ partition }) => partition));
   const objects = chunk.objects.filter(({ partition }) => kept.has(partition));
   const pull = chunk.pull?.filter((window) => kept.has(windowPartition(window)));
-  return nameChunk({ ...chunk, partitions, ...(pull ? { pull } : {}) }, objects);
+  const refused = chunk.refused?.filter(({ partition }) => kept.has(partition));
+  return nameChunk({ ...chunk, partitions, ...(refused ? { refused } : {}), ...(pull ? { pull } : {}) }, objects);
+}
+
+/** The same work under another contract of its source: another batch. A chunk that pulls asks its origin again. */
+export function underContract(chunk: Chunk, contract: CompiledContract): Chunk {
+  const { objects, refused = [], again, pull } = chunk;
+  if (pull) return toPullChunk(contract, pull, again ?? '');
+  return toChunk(contract, objects, [...objects, ...refused], again);
 }
 
 /** The manifest of a chunk without an object to process: nothing was read, so nothing came of it. No job is needed for that. */

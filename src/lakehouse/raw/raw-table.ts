@@ -55,8 +55,27 @@ async function unlessThere(creation: Promise<unknown>, what: string): Promise<vo
   }
 }
 
+interface TableMetadata {
+  schema?: { fields?: { name: string }[] };
+}
+
+/** Columns that a contract has got since are added; none is ever taken away, and none changes its type. */
+async function addColumns(bigquery: BigQuery, name: string, fields: RawColumn[]): Promise<void> {
+  const table = bigquery.dataset(RAW_DATASET).table(name);
+  try {
+    const [metadata] = (await table.getMetadata()) as unknown as [TableMetadata];
+    const held = metadata.schema?.fields ?? [];
+    const known = new Set(held.map((field) => field.name.toLowerCase()));
+    const added = fields.filter((field) => !known.has(field.name.toLowerCase()));
+    if (added.length) await table.setMetadata({ schema: { fields: [...held, ...added] } });
+  } catch (error) {
+    throw googleError('BigQuery', `columns of ${RAW_DATASET}.${name}`, error);
+  }
+}
+
 /**
- * Makes a source's table of Bronze in BigQuery unless it is there: a BigQuery subscription needs it before it can be made.
+ * Makes a source's table of Bronze in BigQuery unless it is there, and adds the columns that it lacks: a BigQuery subscription needs
+ * it before it can be made, and drops or refuses what has no column.
  *
  * @returns `<dataset>.<table>`; undefined where the contract has none
  */
@@ -68,5 +87,6 @@ export async function ensureRawTable(bigquery: BigQuery, contract: CompiledContr
   const timePartitioning = { type: 'DAY', field: 'publish_time' };
   const created = bigquery.dataset(RAW_DATASET).createTable(table, { schema: { fields }, timePartitioning });
   await unlessThere(created, `${RAW_DATASET}.${table}`);
+  await addColumns(bigquery, table, fields);
   return `${RAW_DATASET}.${table}`;
 }

@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { CompiledContract } from '../../contracts/index.ts';
 import type { ActivityResources } from '../../activities/index.ts';
 import type { AsOf } from '../../lakehouse/committer/index.ts';
-import { loadContract } from '../../lakehouse/contract-store.ts';
 import {
   goldSource,
   makeNativeTable,
@@ -13,7 +13,7 @@ import {
 import type { DatasetResources, DatasetSource, FileFormat, SplitRows } from '../../lakehouse/datasets/index.ts';
 import { cupelError } from '../../errors.ts';
 import { answer } from '../output.ts';
-import { withResources } from '../session.ts';
+import { contractOf, withResources } from '../session.ts';
 import { readAsOf } from './silver.ts';
 
 const EXAMPLES = `
@@ -33,13 +33,12 @@ interface ExportOptions {
 
 async function sourceOf(
   resources: DatasetResources,
-  directory: string,
+  contractOfSource: (source: string) => Promise<CompiledContract>,
   source: string,
   splitColumn: string,
   asOf: AsOf | undefined,
 ): Promise<DatasetSource> {
-  if (!source.startsWith('gold.'))
-    return silverSource(resources, await loadContract(directory, source), splitColumn, asOf);
+  if (!source.startsWith('gold.')) return silverSource(resources, await contractOfSource(source), splitColumn, asOf);
   if (asOf) throw cupelError('CUP_DATASET_REFUSED', { expected: 'no --as-of: Gold is exported as it is', source });
   return goldSource(resources, source.slice('gold.'.length), splitColumn);
 }
@@ -61,7 +60,7 @@ async function run(resources: ActivityResources, name: string, options: ExportOp
   const { environment } = resources;
   const reach: DatasetResources = { ...resources, project: environment.project, catalogName: environment.catalog.name };
   const asOf = readAsOf(options.asOf);
-  const source = await sourceOf(reach, environment.contractsDirectory, name, options.splitColumn, asOf);
+  const source = await sourceOf(reach, (of) => contractOf(resources, of), name, options.splitColumn, asOf);
   const made = await make(reach, source, options);
   const { name: table, version, time } = source;
   answer(options, { ...made, source: table, sourceVersion: version, sourceTime: time }, [

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { tableName } from '../../lakehouse/committer/index.ts';
-import { loadContract } from '../../lakehouse/contract-store.ts';
 import { rebuildLedger } from '../../lakehouse/ledger/index.ts';
 import type { EventKind } from '../../lakehouse/ledger/index.ts';
 import { answer } from '../output.ts';
-import { withResources } from '../session.ts';
+import { contractOf, withResources } from '../session.ts';
 
 const KINDS: EventKind[] = [
   'arrival',
@@ -58,7 +57,7 @@ export function ledgerCommand(program: Command): void {
     .option('--json', 'answer with JSON')
     .action(async (source: string, options: { json?: boolean }) =>
       withResources(async (resources) => {
-        const contract = await loadContract(resources.environment.contractsDirectory, source);
+        const contract = await contractOf(resources, source);
         await resources.ledger.ensure();
         const events = await rebuildLedger(resources.ledger, resources.deltas, source, tableName(contract));
         answer(options, { events }, [`${events} events`]);

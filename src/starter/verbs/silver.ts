@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { digestTable, exportTable } from '../../lakehouse/committer/index.ts';
 import type { AsOf } from '../../lakehouse/committer/index.ts';
-import { loadContract } from '../../lakehouse/contract-store.ts';
 import { answer } from '../output.ts';
-import { withResources } from '../session.ts';
+import { contractOf, withResources } from '../session.ts';
 
 const EXAMPLES = `
 Examples:
@@ -30,7 +29,7 @@ export function silverCommand(program: Command): void {
     .option('--as-of <snapshot or time>', 'time travel')
     .action(async (source: string, options: { asOf?: string }) =>
       withResources(async (resources) => {
-        const contract = await loadContract(resources.environment.contractsDirectory, source);
+        const contract = await contractOf(resources, source);
         for await (const text of exportTable(resources, contract, readAsOf(options.asOf))) process.stdout.write(text);
       }),
     );
@@ -42,7 +41,7 @@ export function silverCommand(program: Command): void {
     .option('--json', 'answer with JSON')
     .action(async (source: string, options: { asOf?: string; json?: boolean }) =>
       withResources(async (resources) => {
-        const contract = await loadContract(resources.environment.contractsDirectory, source);
+        const contract = await contractOf(resources, source);
         const found = await digestTable(resources, contract, readAsOf(options.asOf));
         answer(options, found, [`${found.rows} rows  ${found.digest}`]);
       }),

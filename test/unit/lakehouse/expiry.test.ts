@@ -61,6 +61,7 @@ function emptyTable(): TableMetadata {
     'table-uuid': '7b1c2a52-0000-4000-8000-000000000000',
     location: 'gs://cupel-silver/silver/earthquakes',
     'last-updated-ms': 0,
+    'last-column-id': 0,
     schemas: [icebergSchema],
     'current-schema-id': 0,
     'partition-specs': [

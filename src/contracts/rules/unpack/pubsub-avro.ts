@@ -63,6 +63,7 @@ export function messageRecord(contract: CompiledContract, message: ArchivedMessa
  */
 export const pubsubAvro: Unpacker = {
   carriedBy: ['subscription'],
+  payload: 'data',
   async open(contract, bytes, bronzeObject) {
     const messages = await readMessages(bytes, bronzeObject);
     return { records: messages.map((message, offset) => messageRecord(contract, message, offset)) };

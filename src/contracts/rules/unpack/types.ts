@@ -29,6 +29,8 @@ export interface Unpacked {
 export interface Unpacker {
   /** Kinds of feeds that bring such objects. */
   carriedBy: readonly NonNullable<Feed['kind']>[];
+  /** Member of a record's value that holds what the origin sent; the rest is the carrier's. Default: all of it is the origin's. */
+  payload?: string;
   /** @throws CupelError CUP_OBJECT_UNREADABLE when no record of the object can be told from another */
   open(contract: CompiledContract, bytes: Uint8Array, bronzeObject: string): Unpacked | Promise<Unpacked>;
   /** The exact bytes of a record of an object that `open` has opened: what quarantine keeps. */

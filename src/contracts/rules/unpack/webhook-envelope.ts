@@ -42,6 +42,7 @@ function toRecord(envelope: WebhookEnvelope, bronzeObject: string): RawRecord {
 /** An envelope of one delivery: one record, `{delivery_id, received_at, headers, body}`, ordered by its receipt. */
 export const webhookEnvelope: Unpacker = {
   carriedBy: ['webhook'],
+  payload: 'body',
   open(_contract, bytes, bronzeObject) {
     const envelope = readEnvelope(bytes, bronzeObject);
     const carrierOrder = rfc3339ToMicros(envelope.received_at);
