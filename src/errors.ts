@@ -28,6 +28,7 @@ export const ERRORS = {
     message: 'expected a contract of ODCS v3.1 with the custom properties of a Cupel source',
     retryable: false,
   },
+  CUP_CONTRACT_UNRELATED: { message: 'expected two contracts of one source', retryable: false },
   CUP_DATAFLOW_JOB_CANCELLED: {
     message: 'expected the Dataflow job to end by itself; it was cancelled',
     retryable: false,

@@ -1,3 +1,5 @@
+export { contractChanges, gravest } from './changes/index.ts';
+export type { ContractChange, Impact } from './changes/index.ts';
 export { canonicalHash, compileContract } from './compile.ts';
 export { REASON_CODES } from './reason-codes.ts';
 export type { ReasonCode } from './reason-codes.ts';
