@@ -37,6 +37,7 @@ export const ERRORS = {
     retryable: false,
   },
   CUP_CONTRACT_UNPUBLISHED: { message: 'expected the source to have a published contract', retryable: false },
+  CUP_CONTRACT_UNRELATED: { message: 'expected two contracts of one source', retryable: false },
   CUP_DATAFLOW_JOB_CANCELLED: {
     message: 'expected the Dataflow job to end by itself; it was cancelled',
     retryable: false,

@@ -1,7 +1,7 @@
-export { contractChanges, gravest } from './changes.ts';
-export type { ContractChange, Impact } from './changes.ts';
 export { planFields, withFields } from './evolve.ts';
 export type { EvolvedField, SeenField } from './evolve.ts';
+export { contractChanges, gravest } from './changes/index.ts';
+export type { ContractChange, Impact } from './changes/index.ts';
 export { canonicalHash, compileContract } from './compile.ts';
 export { REASON_CODES } from './reason-codes.ts';
 export type { ReasonCode } from './reason-codes.ts';

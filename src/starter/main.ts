@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { backfillCommand } from './verbs/backfill/index.ts';
+import { contractCommand } from './verbs/contract.ts';
 import { datasetCommand } from './verbs/dataset.ts';
 import { goldCommand } from './verbs/gold.ts';
 import { ingestCommand } from './verbs/ingest.ts';
@@ -44,6 +45,7 @@ for (const add of [
   reconcileCommand,
   monitorCommand,
   backfillCommand,
+  contractCommand,
   datasetCommand,
   goldCommand,
   schedulesCommand,
