@@ -40,9 +40,9 @@ export function contractActivities({ environment, store }: ActivityResources) {
       contractUri: string;
       report: string;
     }): Promise<{ uri: string }> {
-      const { source } = await readContract(store, uri);
+      const { source, hash } = await readContract(store, uri);
       const { newFields = [] } = JSON.parse((await store.read(report)).toString('utf8')) as FailureReport;
-      return toReference(await takeUpFields(publications, source, newFields));
+      return toReference(await takeUpFields(publications, source, hash, newFields));
     },
   };
 }

@@ -11,6 +11,7 @@ import { monitorActivities } from './monitor.ts';
 import { notificationActivities } from './notifications.ts';
 import { planActivities } from './plans.ts';
 import type { ActivityResources } from './resources.ts';
+import { rebuildActivities } from './rebuild.ts';
 import { redriveActivities } from './redrive.ts';
 import { silverActivities } from './silver.ts';
 import { temporalActivities } from './temporal.ts';
@@ -29,6 +30,7 @@ export function createActivities(resources: ActivityResources) {
     ...functionActivities(resources),
     ...goldActivities(resources),
     ...ledgerActivities(resources),
+    ...rebuildActivities(resources),
     ...redriveActivities(resources),
     ...silverActivities(resources),
     ...monitorActivities(resources),

@@ -144,9 +144,19 @@ export function planActivities(resources: ActivityResources) {
       return resolveRange(input.from, input.to, timeZone);
     },
 
-    /** Plans a range for a pipeline: what is not done with its current fingerprint. */
-    async planRange(input: { from: string; to: string; contractUri: string }): Promise<PlanSummary> {
-      const request = { ...input, reprocess: 'stale', order: 'oldest', chunkBytes: PIPELINE_CHUNK_BYTES } as const;
+    /**
+     * Plans a range for a pipeline.
+     *
+     * @param reprocess default `stale`: what is not done with its current fingerprint
+     */
+    async planRange(input: {
+      from: string;
+      to: string;
+      contractUri: string;
+      reprocess?: 'stale' | 'all';
+    }): Promise<PlanSummary> {
+      const { reprocess = 'stale' } = input;
+      const request = { ...input, reprocess, order: 'oldest', chunkBytes: PIPELINE_CHUNK_BYTES } as const;
       const made = await withHeartbeat(() => plan(request));
       return summarise(made.planUri, made.plan);
     },

@@ -17,8 +17,8 @@ export interface Publication {
   files: string[];
   /** Fields that were taken up by themselves. */
   evolved: EvolvedField[];
-  /** A breaking contract whose rebuild is under way; runs go on under the one in force. */
-  rebuild?: { hash: string; file: string };
+  /** A contract whose rebuild is under way; runs go on under the one in force. It takes up fields of its own. */
+  rebuild?: Pick<Publication, 'hash' | 'lineage' | 'file' | 'evolved'>;
 }
 
 /** Where publications are kept. */
@@ -87,7 +87,7 @@ const once = (hashes: string[], hash: string): string[] => [...hashes.filter((kn
 async function update(
   { store, opsBucket }: PublicationStore,
   source: string,
-  change: (now: Publication | undefined) => Promise<Publication | undefined>,
+  change: (now: Publication | undefined) => Publication | undefined | Promise<Publication | undefined>,
 ): Promise<void> {
   const uri = publicationUri(opsBucket, source);
   for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts += 1) {
@@ -174,30 +174,41 @@ async function inForceOf(where: PublicationStore, source: string): Promise<Compi
  * Takes up fields that records turned out to have: from now on the source's contract has a nullable column for each. Fields that it
  * knows already change nothing, so asking again is harmless, and two jobs that saw the same field agree on its column.
  *
+ * @param pinned hash of the contract under which they were seen: that of a rebuild takes up its own
+ * @returns the contract that has them
  * @throws CupelError CUP_CONTRACT_UNPUBLISHED
  */
 export async function takeUpFields(
   where: PublicationStore,
   source: string,
+  pinned: string,
   seen: readonly SeenField[],
 ): Promise<CompiledContract> {
+  const { store, opsBucket } = where;
+  let hash = '';
   await update(where, source, async (now) => {
     if (!now) throw cupelError('CUP_CONTRACT_UNPUBLISHED', { source });
-    const inForce = await readContract(where.store, contractUri(where.opsBucket, source, now.hash));
-    const fields = planFields(inForce, seen);
+    const rebuilding = now.rebuild?.lineage.includes(pinned) ? now.rebuild : undefined;
+    const of = rebuilding ?? now;
+    hash = of.hash;
+    const contract = await readContract(store, contractUri(opsBucket, source, of.hash));
+    const fields = planFields(contract, seen);
     if (!fields.length) return undefined;
-    const contract = withFields(inForce, fields);
-    await publishContract(where.store, where.opsBucket, contract);
-    const lineage = once(now.lineage, contract.hash);
-    return { ...now, hash: contract.hash, lineage, evolved: [...now.evolved, ...fields] };
+    const evolved = withFields(contract, fields);
+    await publishContract(store, opsBucket, evolved);
+    ({ hash } = evolved);
+    const taken = { hash, lineage: once(of.lineage, hash), evolved: [...of.evolved, ...fields] };
+    return rebuilding ? { ...now, rebuild: { ...rebuilding, ...taken } } : { ...now, ...taken };
   });
-  return inForceOf(where, source);
+  return readContract(store, contractUri(opsBucket, source, hash));
 }
 
 /**
- * Says that a source is about to be rebuilt under a breaking contract: runs go on under the one in force until then.
+ * Says that a source is about to be rebuilt under a contract: runs go on under the one in force until then. Announcing the same
+ * again changes nothing.
  *
- * @returns the contract to rebuild under, published under its hash
+ * @param file the compiled contract of a file
+ * @returns the contract to rebuild under
  * @throws CupelError CUP_CONTRACT_UNPUBLISHED where there is nothing to rebuild
  */
 export async function announceRebuild(where: PublicationStore, file: CompiledContract): Promise<CompiledContract> {
@@ -207,25 +218,43 @@ export async function announceRebuild(where: PublicationStore, file: CompiledCon
     if (!now) throw cupelError('CUP_CONTRACT_UNPUBLISHED', { source });
     contract = withFields(file, now.evolved);
     await publishContract(where.store, where.opsBucket, contract);
-    const rebuild = { hash: contract.hash, file: file.hash };
-    return now.rebuild?.hash === rebuild.hash ? undefined : { ...now, rebuild };
+    const { hash } = contract;
+    if (now.rebuild?.lineage.includes(hash)) return undefined;
+    return { ...now, rebuild: { hash, lineage: [hash], file: file.hash, evolved: now.evolved } };
   });
   return contract;
 }
 
-/** Puts the announced contract into force: batches of those before it are refused from now on. Safe to repeat. */
-export async function completeRebuild(where: PublicationStore, source: string, hash: string): Promise<void> {
-  await update(where, source, async (now) => {
-    if (now?.rebuild?.hash !== hash) return undefined;
+/**
+ * The contract of a rebuild that was announced, with the fields that it took up since; also after it was completed.
+ *
+ * @param announced hash
+ * @throws CupelError CUP_CONTRACT_UNPUBLISHED when it was given up
+ */
+export async function contractOfRebuild(
+  where: PublicationStore,
+  source: string,
+  announced: string,
+): Promise<CompiledContract> {
+  const now = await readPublication(where, source);
+  const of = [now?.rebuild, now].find((candidate) => candidate?.lineage.includes(announced));
+  if (!of) throw cupelError('CUP_CONTRACT_UNPUBLISHED', { source, rebuild: announced });
+  return readContract(where.store, contractUri(where.opsBucket, source, of.hash));
+}
+
+/** Puts the contract of a rebuild into force: batches of those before it are refused from now on. Safe to repeat. */
+export async function completeRebuild(where: PublicationStore, source: string, announced: string): Promise<void> {
+  await update(where, source, (now) => {
+    if (!now?.rebuild?.lineage.includes(announced)) return undefined;
     const { rebuild, ...rest } = now;
-    return { ...rest, hash, lineage: [hash], file: rebuild.file, files: once(now.files, rebuild.file) };
+    return { ...rest, ...rebuild, files: once(now.files, rebuild.file) };
   });
 }
 
 /** Gives an announced rebuild up: everything stays as it is. Safe to repeat. */
-export async function abandonRebuild(where: PublicationStore, source: string, hash: string): Promise<void> {
-  await update(where, source, async (now) => {
-    if (now?.rebuild?.hash !== hash) return undefined;
+export async function abandonRebuild(where: PublicationStore, source: string, announced: string): Promise<void> {
+  await update(where, source, (now) => {
+    if (!now?.rebuild?.lineage.includes(announced)) return undefined;
     const { rebuild: _abandoned, ...rest } = now;
     return rest;
   });

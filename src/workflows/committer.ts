@@ -15,9 +15,12 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { SignalDefinition } from '@temporalio/workflow';
+import type { RebuildRequest, RebuiltTable } from '../activities/rebuild.ts';
 import type { Upkeep } from '../activities/silver.ts';
 import type { Done } from '../lakehouse/deltas/types.ts';
 import { upkeep, working } from './activities.ts';
+import { ask } from './asks.ts';
+import type { Ask } from './asks.ts';
 import { tagEntity } from './visibility.ts';
 
 /** A batch whose manifest is published. */
@@ -59,6 +62,9 @@ export const refused = defineSignal<[RefusedBatch[]]>('refused');
 /** Does the whole upkeep of the table now, between two groups, and answers with its numbers. */
 export const maintainNow = defineUpdate<Upkeep, [{ contractUri: string }]>('maintainNow');
 
+/** Makes the table anew between two groups, and answers with what it did. */
+export const rebuildNow = defineUpdate<RebuiltTable, [RebuildRequest]>('rebuildNow');
+
 /** Batches that wait. */
 export const waitingQuery = defineQuery<Submission[]>('waiting');
 
@@ -68,10 +74,10 @@ interface Group {
   groups: number;
 }
 
-/** Upkeep that somebody waits for. */
-interface Ask {
-  contractUri: string;
-  answer?: { ok: Upkeep } | { failed: unknown };
+/** What somebody waits for. */
+interface Asks {
+  upkeep: Ask<{ contractUri: string }, Upkeep>[];
+  rebuilds: Ask<RebuildRequest, RebuiltTable>[];
 }
 
 /** Most batches of one snapshot. */
@@ -98,15 +104,12 @@ export async function committer(input: CommitterInput): Promise<void> {
   setHandler(submit, (batches) => {
     waiting = [...waiting, ...batches];
   });
-  const asks: Ask[] = [];
-  setHandler(maintainNow, async ({ contractUri }) => {
-    const ask: Ask = { contractUri };
-    asks.push(ask);
-    await condition(() => ask.answer !== undefined);
-    return answerOf(ask);
-  });
+  const asks: Asks = { upkeep: [], rebuilds: [] };
+  setHandler(maintainNow, (request) => ask(asks.upkeep, request));
+  setHandler(rebuildNow, (request) => ask(asks.rebuilds, request));
+  const asked = (): boolean => asks.upkeep.length > 0 || asks.rebuilds.length > 0;
   let last: Group | undefined;
-  const called = (): boolean => waiting.length > 0 || asks.length > 0;
+  const called = (): boolean => waiting.length > 0 || asked();
   while (!workflowInfo().continueAsNewSuggested) {
     setCurrentDetails(`**${input.table}**: waiting for batches`);
     if (last && (last.groups >= UPKEEP_AFTER_GROUPS || !(await condition(called, IDLE)))) {
@@ -125,8 +128,8 @@ export async function committer(input: CommitterInput): Promise<void> {
   if (last) sweptAt = await maintain(last.contractUri, sweptAt);
   do {
     sweptAt = await answerAsks(input.table, asks, sweptAt);
-    await condition(() => asks.length > 0 || allHandlersFinished());
-  } while (asks.length > 0);
+    await condition(() => asked() || allHandlersFinished());
+  } while (asked());
   await continueAsNew<typeof committer>({ table: input.table, waiting, sweptAt });
 }
 
@@ -193,27 +196,31 @@ async function tell<T>(waiter: string, signal: SignalDefinition<[T[]]>, news: T[
   }
 }
 
-function answerOf({ answer }: Ask): Upkeep {
-  if (answer && 'ok' in answer) return answer.ok;
-  const cause = answer?.failed instanceof ActivityFailure ? answer.failed.cause : answer?.failed;
-  // Only a failure of the application is an answer to an update; anything else would hold the committer up.
-  if (cause instanceof ApplicationFailure) throw cause;
-  throw ApplicationFailure.nonRetryable(String(cause), 'unknown');
+/** Does what was asked for, rebuilds first; returns when orphans were last swept. */
+async function answerAsks(table: string, asks: Asks, sweptAt: number): Promise<number> {
+  for (let next = asks.rebuilds.shift(); next; next = asks.rebuilds.shift()) {
+    const { input } = next;
+    setCurrentDetails(`**${table}**: is rebuilt from ${input.batchIds.length} batches`);
+    next.answer = await attempt(() => working.rebuildTable(input));
+  }
+  return answerUpkeep(table, asks.upkeep.splice(0), sweptAt);
 }
 
-/** Does the upkeep that was asked for; everyone who asked meanwhile gets the same numbers. */
-async function answerAsks(table: string, asks: Ask[], sweptAt: number): Promise<number> {
-  if (!asks.length) return sweptAt;
-  const asked = asks.splice(0);
-  setCurrentDetails(`**${table}**: upkeep`);
-  let answer: NonNullable<Ask['answer']>;
+async function attempt<O>(work: () => Promise<O>): Promise<{ ok: O } | { failed: unknown }> {
   try {
-    const contractUri = asked.at(-1)?.contractUri ?? '';
-    answer = { ok: await upkeep.maintainTable({ contractUri, sweep: true, expire: true }) };
+    return { ok: await work() };
   } catch (error) {
     if (isCancellation(error)) throw error;
-    answer = { failed: error };
+    return { failed: error };
   }
+}
+
+/** Everyone who asked meanwhile gets the same numbers. */
+async function answerUpkeep(table: string, asked: Asks['upkeep'], sweptAt: number): Promise<number> {
+  if (!asked.length) return sweptAt;
+  setCurrentDetails(`**${table}**: upkeep`);
+  const contractUri = asked.at(-1)?.input.contractUri ?? '';
+  const answer = await attempt(() => upkeep.maintainTable({ contractUri, sweep: true, expire: true }));
   for (const ask of asked) ask.answer = answer;
   return 'ok' in answer ? Date.now() : sweptAt;
 }

@@ -7,6 +7,7 @@ export { maintain } from './maintain.ts';
 export { monitor } from './monitor.ts';
 export { nightlyGold } from './nightly-gold.ts';
 export { pipeline } from './pipeline.ts';
+export { rebuild } from './rebuild.ts';
 export { reconcile } from './reconcile.ts';
 export { redrive } from './redrive.ts';
 export { source } from './source.ts';

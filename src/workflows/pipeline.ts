@@ -1,13 +1,13 @@
-import { ApplicationFailure, CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { PlanSummary } from '../activities/plans.ts';
 import { short, working } from './activities.ts';
 import { pipelineDetails } from './pipeline-details.ts';
 import { materialize } from './materialize.ts';
 import type { Materialized } from './materialize.ts';
-import type { FailedPartition } from '../lakehouse/planning/chunks.ts';
 import { processChunks } from './process-chunks.ts';
 import { canonicalRange } from './range.ts';
 import type { Range } from './range.ts';
+import { refuseFailed } from './refuse-failed.ts';
 import { settleBatches } from './settle-batches.ts';
 import type { Settled } from './settle-batches.ts';
 import { enterStage, tag } from './visibility.ts';
@@ -72,16 +72,4 @@ async function run(source: string, range: Range): Promise<PipelineResult> {
     materialize: Date.now() - settledAt,
   };
   return { range, contractHash: contract.hash, plan, refusedObjects: refused, batches, gold, stageMs };
-}
-
-/** The good partitions are committed by now; those that failed are entered and fail the run, since nobody else would see them. */
-async function refuseFailed(source: string, failed: FailedPartition[]): Promise<void> {
-  if (!failed.length) return;
-  await short.recordFailures({ source, failed, run: workflowInfo().runId });
-  const named = failed.slice(0, 10).map(({ partition, code }) => `${partition} (${code})`);
-  throw ApplicationFailure.nonRetryable(
-    `${failed.length} partitions failed, everything else is committed: ${named.join(', ')}`,
-    'CUP_PARTITIONS_FAILED',
-    { failed: failed.slice(0, 50) },
-  );
 }

@@ -22,6 +22,7 @@ export type RunKind =
   | 'file'
   | 'pipeline'
   | 'redrive'
+  | 'rebuild'
   | 'backfill'
   | 'chunk'
   | 'gold'

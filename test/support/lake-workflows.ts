@@ -40,6 +40,14 @@ export async function tableRows(lake: Lake, { sink, key }: CompiledContract): Pr
   return rows;
 }
 
+/** A BigQuery that has every dataset and table that it is asked for, with the columns that it is given. */
+function acceptingBigQuery(): object {
+  const metadata = { schema: { fields: [] } };
+  const table = { getMetadata: () => Promise.resolve([metadata]), setMetadata: () => Promise.resolve([metadata]) };
+  const dataset = { createTable: () => Promise.resolve(), table: () => table };
+  return { createDataset: () => Promise.resolve(), dataset: () => dataset };
+}
+
 export async function startLakeWorkflows() {
   const [lake, env, contracts] = await Promise.all([
     startLake(),
@@ -49,6 +57,9 @@ export async function startLakeWorkflows() {
   const ledger = memoryLedger();
   /** Chunk URIs by batch id of the jobs that were launched, and their reports. */
   const jobs = new Map<string, { chunk: string; report: string }>();
+
+  /** What tests do at a point of a run. */
+  const hooks = { beforeRebuild: (): Promise<void> => Promise.resolve() };
 
   /** Runs a job here, and reads its report as the Dataflow activity does. */
   async function runJob(batchId: string): Promise<Record<string, number>> {
@@ -64,7 +75,8 @@ export async function startLakeWorkflows() {
   /** Cupel's own activities; jobs run here, and batches are committed at once. */
   function realActivities(): Partial<Activities> {
     const environment = readEnvironment({ ...BUCKETS, CUPEL_PROJECT: 'cupel-test', CUPEL_CONTRACTS_DIR: contracts });
-    const resources = { ...lake, environment, ledger, now: () => Date.now() } as unknown as ActivityResources;
+    const others = { environment, ledger, bigquery: acceptingBigQuery(), now: () => Date.now() };
+    const resources = { ...lake, ...others } as unknown as ActivityResources;
     const real = createActivities(resources);
     return {
       ...fakeActivities(0).activities,
@@ -79,6 +91,11 @@ export async function startLakeWorkflows() {
       submitBatches: async ({ contractUri, batchIds, table }) => {
         await real.commitBatches({ contractUri, batchIds, table }).catch(() => undefined);
       },
+      requestRebuild: async (request) => {
+        await hooks.beforeRebuild();
+        return real.rebuildTable(request);
+      },
+      announce: () => Promise.resolve(),
       compileDataform: () => Promise.resolve({ name: 'compilation', commit: 'c' }),
       startDataform: () => Promise.resolve('invocation'),
       awaitDataform: () => Promise.resolve(),
@@ -89,6 +106,7 @@ export async function startLakeWorkflows() {
     lake,
     ledger,
     jobs,
+    hooks,
 
     /** Puts the file of a contract where workers read it; `anew`: as that of another life of the source. */
     async declare(source: string, edit: (yaml: string) => string, anew = false): Promise<CompiledContract> {

@@ -8,7 +8,7 @@ export {
   partitionOf,
 } from './bronze-name.ts';
 export type { BronzeName, OwnBronzeName } from './bronze-name.ts';
-export { listBronze, listFeed, wholeHours } from './list-bronze.ts';
+export { bronzeRange, listBronze, listFeed, wholeHours } from './list-bronze.ts';
 export type { HourRange } from './list-bronze.ts';
 export { missingRuns, partitionsOf, slotMs } from './partitions.ts';
 export type { MissingRun, Partition } from './partitions.ts';

@@ -74,3 +74,28 @@ export async function listBronze(
   );
   return feeds.flat();
 }
+
+/**
+ * The hours that a source's Bronze holds, from the first to the last object of any feed; undefined where there is none. One listing
+ * per feed.
+ */
+export async function bronzeRange(
+  store: ObjectStore,
+  bucket: string,
+  contract: CompiledContract,
+): Promise<HourRange | undefined> {
+  const hours: string[] = [];
+  for (const { name } of contract.feeds) {
+    const own: string[] = [];
+    for await (const object of store.list(`gs://${bucket}/${contract.source}/${name}/dt=`)) {
+      const hour = parseBronzeName(object.name)?.hour;
+      if (hour !== undefined) own.splice(own.length ? 1 : 0, 1, hour); // names sort by time: the first and the last are enough
+    }
+    const [first, last = first] = own;
+    // An archived object holds messages of the hour before too.
+    if (first !== undefined && last !== undefined) hours.push(name === ARCHIVE_FEED ? hourLater(first, -1) : first, last);
+  }
+  const [first, last] = [hours.sort()[0], hours.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  return { from: new Date(`${first}:00:00Z`), to: new Date(`${hourLater(last, 1)}:00:00Z`) };
+}

@@ -79,7 +79,8 @@ async function findCommitted(
   return found;
 }
 
-function toDone(manifest: Manifest, outcome: Outcome): Done {
+/** How a batch of a group ended. */
+export function toDone(manifest: Manifest, outcome: Outcome): Done {
   return {
     version: 1,
     batchId: manifest.batchId,

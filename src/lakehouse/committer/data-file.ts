@@ -62,11 +62,12 @@ export function partitionField(key: string): string {
 /**
  * Writes the rows of a query, sorted by key, as one data file of the table, with field ids, counts and bounds.
  *
+ * @param table where it will belong: its folder, and the columns that the file gets
  * @param select a query whose columns are those of the table's schema
  */
 export async function writeDataFile(
   scratch: Scratch,
-  table: IcebergTable,
+  table: Pick<IcebergTable, 'schema' | 'metadata'>,
   key: string,
   bucket: number,
   select: string,

@@ -28,7 +28,7 @@ function after(contract: CompiledContract, a: string, b: string): string {
 }
 
 /** Table `incoming`: the deltas reduced to one row per key, with `_bucket`. */
-async function loadIncoming(scratch: Scratch, contract: CompiledContract, deltas: DeltaFile[]): Promise<void> {
+export async function loadIncoming(scratch: Scratch, contract: CompiledContract, deltas: DeltaFile[]): Promise<void> {
   const files = await scratch.download(deltas.map((delta) => delta.uri));
   await scratch.run('create table delta_files (_file varchar, _bucket integer)');
   const values = files.map((file, index) => `(${literal(file)}, ${deltas[index]?.bucket})`);
@@ -47,7 +47,7 @@ async function loadIncoming(scratch: Scratch, contract: CompiledContract, deltas
 }
 
 /** Keys must be there, and in the bucket that the file says: a wrong one would hide its row from every later merge. */
-async function checkIncoming(scratch: Scratch, contract: CompiledContract): Promise<void> {
+export async function checkIncoming(scratch: Scratch, contract: CompiledContract): Promise<void> {
   const key = identifier(contract.key[0] ?? '');
   const required = contract.columns.filter((column) => column.required).map((column) => identifier(column.name));
   const [nulls] = await scratch.query(

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { cupelError } from '../../errors.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { writeContainer } from '../../formats/avro-container.ts';
 import { MANIFEST_LIST_SCHEMA, manifestEntrySchema } from './manifest-schemas.ts';
@@ -75,7 +76,8 @@ export class SnapshotWriter {
   /** @param nowMs wall clock; a snapshot is never older than the table's last change */
   async write(change: Change, parent: Snapshot | undefined, live: LiveManifest[], nowMs: number): Promise<Snapshot> {
     const manifests: ManifestFile[] = [];
-    if (change.add.length) manifests.push(await this.#manifest(change.add.map((file) => this.#added(file))));
+    if (change.add.length)
+      manifests.push(await this.#manifest(change.add.map((file) => this.#added(file)), this.#spec, this.#schema));
     for (const manifest of live) manifests.push(await this.#carry(manifest, change.remove));
     const location = `${this.#metadata.location}/metadata/snap-${this.#id}-1-${randomUUID()}.avro`;
     const header = {
@@ -113,14 +115,24 @@ export class SnapshotWriter {
         data_file: entry.data_file,
       };
     });
-    return this.#manifest(entries);
+    const { spec, schema } = this.#written(manifest.file);
+    return this.#manifest(entries, spec, schema);
   }
 
-  async #manifest(entries: ManifestEntry[]): Promise<ManifestFile> {
-    const spec = this.#spec;
+  /** What a manifest was written by: its entries keep the partitions of then, and a spec needs the columns that it stands on. */
+  #written(file: ManifestFile): { spec: PartitionSpec; schema: TableSchema } {
+    if (file.partition_spec_id === this.#spec['spec-id']) return { spec: this.#spec, schema: this.#schema };
+    const { schemas, ...metadata } = this.#metadata;
+    const spec = metadata['partition-specs'].find((known) => known['spec-id'] === file.partition_spec_id);
+    const schema = schemas.find((known) => known['schema-id'] === metadata['current-schema-id']);
+    if (!spec || !schema) throw cupelError('CUP_TABLE_UNSUPPORTED', { manifest: file.manifest_path });
+    return { spec, schema };
+  }
+
+  async #manifest(entries: ManifestEntry[], spec: PartitionSpec, schema: TableSchema): Promise<ManifestFile> {
     const header = {
-      schema: JSON.stringify(this.#schema),
-      'schema-id': String(this.#schema['schema-id']),
+      schema: JSON.stringify(schema),
+      'schema-id': String(schema['schema-id']),
       'partition-spec': JSON.stringify(spec.fields),
       'partition-spec-id': String(spec['spec-id']),
       'format-version': '2',

@@ -3,6 +3,8 @@ import { cupelError } from '../../errors.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { readContainer } from '../../formats/avro-container.ts';
 import type { RestCatalog } from './rest-catalog.ts';
+import { LAST_ADDED, layoutCommit } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import type { Change, LiveManifest } from './snapshot-writer.ts';
 import type {
@@ -15,9 +17,6 @@ import type {
   TableMetadata,
   TableSchema,
 } from './types.ts';
-
-/** Stands for what the same commit adds (Iceberg REST, set-current-schema and set-default-spec). */
-const LAST_ADDED = -1;
 
 const sameId = (a: number | bigint, b: number | bigint): boolean => BigInt(a) === BigInt(b);
 
@@ -177,6 +176,36 @@ export class IcebergTable {
     const shape = (of: readonly IcebergField[]) => of.map(({ name, type, required }) => [name, type, required]);
     if (JSON.stringify(shape(this.schema.fields)) !== JSON.stringify(shape(fields)))
       throw cupelError('CUP_COMMIT_CONFLICT', details);
+  }
+
+  /**
+   * Replaces everything in one commit: all live files by these, with these columns and partitions. Earlier snapshots keep theirs.
+   *
+   * @throws CupelError CUP_COMMIT_CONFLICT when another writer was first, CUP_COMMIT_UNKNOWN when the catalog cannot say
+   */
+  async replaceAll(layout: Layout, add: DataFile[], summary: Record<string, string>): Promise<Snapshot> {
+    const parent = this.current;
+    const live = await this.#liveManifests(parent);
+    const remove = new Set(live.flatMap(({ entries }) => entries.map((entry) => entry.data_file.file_path)));
+    const writer = new SnapshotWriter(this.#store, this.#metadata, layout.schema, layout.spec);
+    const snapshot = await writer.write({ operation: 'overwrite', add, remove, summary }, parent, live, Date.now());
+    const { requirements, updates } = layoutCommit(this.#metadata, layout);
+    const answer = await this.#catalog.commit(
+      this.namespace,
+      this.name,
+      [
+        { type: 'assert-table-uuid', uuid: this.#metadata['table-uuid'] },
+        { type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': parent?.['snapshot-id'] ?? null },
+        ...requirements,
+      ],
+      [
+        ...updates,
+        { action: 'add-snapshot', snapshot },
+        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshot['snapshot-id'] },
+      ],
+    );
+    await this.#settle(answer.status, snapshot);
+    return snapshot;
   }
 
   /**

@@ -10,6 +10,7 @@ export type EventKind =
   | 'batch'
   | 'quarantine'
   | 'redrive'
+  | 'rebuild'
   | 'materialization'
   | 'assertion'
   | 'freshness'
