@@ -56,7 +56,10 @@ export function rebuildActivities(resources: ActivityResources) {
     const inForce = await publishedContract(publications, contract.source);
     const same = inForce && logFolder(buckets.silver, inForce) === logFolder(buckets.silver, contract);
     if (contract.sink.kind === 'append-log' && same)
-      throw cupelError('CUP_REBUILD_UNSUPPORTED', { expected: 'another sink.table for a log', table: tableName(contract) });
+      throw cupelError('CUP_REBUILD_UNSUPPORTED', {
+        expected: 'another sink.table for a log',
+        table: tableName(contract),
+      });
   }
 
   /** @throws CupelError CUP_REBUILD_UNSUPPORTED where Bronze holds nothing */

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { backfillCommand } from './verbs/backfill/index.ts';
-import { contractCommand } from './verbs/contract.ts';
+import { contractCommand } from './verbs/contract/index.ts';
 import { datasetCommand } from './verbs/dataset.ts';
 import { goldCommand } from './verbs/gold.ts';
 import { ingestCommand } from './verbs/ingest.ts';

@@ -111,9 +111,7 @@ test('the table gets other columns, types and buckets in one snapshot; what came
   expect(await readPublication(where(), 'earthquakes')).toMatchObject({ hash: second.hash, lineage: [second.hash] });
 
   // The same, in every column, as a table that never had another contract.
-  const fresh = contractOf('earthquakes', (yaml) =>
-    remade(yaml).replace('table: earthquakes,', 'table: fresh,'),
-  );
+  const fresh = contractOf('earthquakes', (yaml) => remade(yaml).replace('table: earthquakes,', 'table: fresh,'));
   await commitWaiting(lake, fresh, [await batchOf(fresh)]);
   const rows = await tableRows(lake, second);
   expect(rows).toHaveLength(4);

@@ -25,7 +25,8 @@ def text(value):
 
 
 def line(row):
-    shown = [name for name in row if not name.startswith("_") or name == "_first_version"]
+    # A table that got columns later has them behind the system columns.
+    shown = [name for name in row if not name.startswith("_")] + ["_first_version"]
     return "{" + ",".join(f'"{name}":{text(row[name])}' for name in shown) + "}\n"
 
 

@@ -192,3 +192,36 @@ test('cancelling a run stops its job, waits until it has stopped, and gives the 
   expect(stopped).toBe(true);
   expect(fake.calls.at(-1)).toBe('releaseLease');
 });
+
+test('fields that a job saw are taken up, and the same work is done under the contract that has them', async () => {
+  const jobs: unknown[] = [];
+  const fake = fakeActivities(1, {
+    launchDataflowJob: ({ work, parameters }) => {
+      jobs.push([work, parameters.contract]);
+      return Promise.resolve({ jobId: work, jobName: work });
+    },
+    awaitDataflowJob: ({ jobId }) =>
+      jobId === 'batch-1' ? Promise.reject(cupelError('CUP_FIELDS_NEW', { job: jobId })) : Promise.resolve({}),
+    takeUpFields: () => Promise.resolve({ uri: 'gs://ops/contracts/s/more.json' }),
+    moveChunk: ({ contractUri }) =>
+      Promise.resolve({
+        batchId: `moved to ${contractUri}`,
+        uri: 'gs://ops/chunks/moved.json',
+        objects: 1,
+        partitions: 1,
+        published: false,
+      }),
+    submitBatches: ({ waiter, batchIds }) => settle(waiter, batchIds),
+  });
+  const result = await run(fake, async (handle) => {
+    const done = await handle.result();
+    await record(handle, 'pipeline-new-fields');
+    return done;
+  });
+  const moved = 'moved to gs://ops/contracts/s/more.json';
+  expect(jobs).toEqual([
+    ['batch-1', 'gs://ops/contracts/s/h.json'],
+    [moved, 'gs://ops/contracts/s/more.json'],
+  ]);
+  expect(result.batches).toMatchObject({ committed: 1 });
+});

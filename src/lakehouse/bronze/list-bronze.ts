@@ -93,7 +93,8 @@ export async function bronzeRange(
     }
     const [first, last = first] = own;
     // An archived object holds messages of the hour before too.
-    if (first !== undefined && last !== undefined) hours.push(name === ARCHIVE_FEED ? hourLater(first, -1) : first, last);
+    if (first !== undefined && last !== undefined)
+      hours.push(name === ARCHIVE_FEED ? hourLater(first, -1) : first, last);
   }
   const [first, last] = [hours.sort()[0], hours.at(-1)];
   if (first === undefined || last === undefined) return undefined;

@@ -80,7 +80,10 @@ const lastPartitionId = (metadata: TableMetadata): number =>
   );
 
 /** What a commit asks for and changes so that a table gets a layout. */
-export function layoutCommit(metadata: TableMetadata, { schema, spec }: Layout): { requirements: object[]; updates: object[] } {
+export function layoutCommit(
+  metadata: TableMetadata,
+  { schema, spec }: Layout,
+): { requirements: object[]; updates: object[] } {
   const schemaId = schema['schema-id'];
   const specId = spec['spec-id'];
   const newSchema = !metadata.schemas.some((known) => known['schema-id'] === schemaId);

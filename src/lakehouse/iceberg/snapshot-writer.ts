@@ -77,7 +77,13 @@ export class SnapshotWriter {
   async write(change: Change, parent: Snapshot | undefined, live: LiveManifest[], nowMs: number): Promise<Snapshot> {
     const manifests: ManifestFile[] = [];
     if (change.add.length)
-      manifests.push(await this.#manifest(change.add.map((file) => this.#added(file)), this.#spec, this.#schema));
+      manifests.push(
+        await this.#manifest(
+          change.add.map((file) => this.#added(file)),
+          this.#spec,
+          this.#schema,
+        ),
+      );
     for (const manifest of live) manifests.push(await this.#carry(manifest, change.remove));
     const location = `${this.#metadata.location}/metadata/snap-${this.#id}-1-${randomUUID()}.avro`;
     const header = {

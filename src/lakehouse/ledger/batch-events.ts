@@ -25,6 +25,7 @@ export async function batchEvents(
     rows,
     bytes: done.bytes,
     groupBytesWritten: done.groupBytesWritten,
+    ...(manifest.unknownFields ? { unknownFields: manifest.unknownFields } : {}),
   };
   const batch = ledgerEvent('batch', source, batchId, done.outcome, done.fingerprint, detail, at);
   // What the fingerprint was made of, so that a later plan can say why it differs.

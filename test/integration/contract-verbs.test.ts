@@ -37,9 +37,11 @@ interface Ended {
 }
 
 /** Runs `cupel contract diff networks` as a person does, on the contracts of the test's folder. */
-function diff(args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+const diff = (args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Ended> => cupel('diff', args, env);
+
+function cupel(verb: 'diff' | 'publish', args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const main = path.join(PROJECT, 'src/starter/main.ts');
-  const all = [main, 'contract', 'diff', 'networks', '--contracts', directory, ...args];
+  const all = [main, 'contract', verb, 'networks', '--contracts', directory, ...args];
   const reach = { CUPEL_PROJECT: 'cupel-test', CUPEL_OPS_BUCKET: ops, CUPEL_STORAGE_ENDPOINT: server.url, ...env };
   return new Promise((resolve) => {
     execFile(process.execPath, all, { env: { PATH: process.env.PATH, ...reach } }, (error, out, errors) =>
@@ -64,7 +66,10 @@ const publish = (contract = contractOf('networks')): Promise<unknown> =>
 
 test('the first contract of a source, and the one that is published already', async () => {
   await write('networks.yaml');
-  expect(await diff()).toMatchObject({ code: 0, out: 'no contract of networks is published yet: publish it\n' });
+  expect(await diff()).toMatchObject({
+    code: 0,
+    out: 'no contract of networks is in force yet: the first run publishes it\n',
+  });
   await publish();
   const { hash } = contractOf('networks');
   expect(await diff()).toMatchObject({ code: 0, out: `the same contract, ${hash}: nothing to do\n` });
@@ -77,7 +82,7 @@ test('a compatible change ends with 0', async () => {
   expect(out.split('\n')).toEqual([
     'path           what          impact      needs',
     'lookbackHours  48 became 24  compatible',
-    'compatible: publish it',
+    'compatible: the next run puts it into force, or cupel contract publish does',
     '',
   ]);
   expect(code).toBe(0);
@@ -121,10 +126,29 @@ test('a file needs no cloud; one that is not there, or of another source, is ref
   await write('networks.yaml', ['bucketCount: 1', 'bucketCount: 4']);
   const nowhere = { CUPEL_PROJECT: '', CUPEL_STORAGE_ENDPOINT: '' };
   const { code, out } = await diff(['--against', before], nowhere);
-  expect(out).toMatch(/\nbreaking: take the breaking changes back, or publish it with rebuild: true\n$/);
+  expect(out).toMatch(/\nbreaking: take the breaking changes back, or cupel contract publish networks --rebuild\n$/);
   expect(code).toBe(1);
 
   const [none, other] = [path.join(directory, 'none.yaml'), path.join(PROJECT, 'sources/earthquakes.yaml')];
   expect((await diff(['--against', none], nowhere)).errors).toContain('--against: expected the whole hash');
   expect((await diff(['--against', other], nowhere)).errors).toContain('CUP_CONTRACT_UNRELATED');
+});
+
+test('publish puts a compatible contract into force, also one that was so before, and refuses a breaking one', async () => {
+  await publish();
+  await write('networks.yaml', ['value: 48', 'value: 12']);
+  expect((await cupel('publish')).out).toMatch(/^lookbackHours +48 became 12 [^]*\nin force: [0-9a-f]{64}\n$/m);
+  expect((await diff()).out).toContain('nothing to do');
+
+  const back = contractOf('networks');
+  await write('networks.yaml');
+  expect(JSON.parse((await cupel('publish', ['--json'])).out)).toMatchObject({ source: 'networks', hash: back.hash });
+
+  await write('networks.yaml', ['bucketCount: 1', 'bucketCount: 4']);
+  const refused = await cupel('publish');
+  expect(refused.code).toBe(1);
+  expect(refused.errors).toContain('CUP_CONTRACT_BREAKING');
+  expect(refused.errors).toMatch(/^sink\.bucketCount +1 became 4 +breaking/m);
+  await write('networks.yaml');
+  expect((await diff()).out).toContain(back.hash);
 });
