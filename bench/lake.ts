@@ -40,7 +40,8 @@ export async function startBenchLake(directory: string, { catalog = false } = {}
   const client = await storageClient(readEnvironment({ ...COMMON, CUPEL_STORAGE_ENDPOINT: storage.url }));
   for (const bucket of Object.values(BUCKETS)) await client.createBucket(bucket);
   const storageUrl = storage.url;
-  const rest = catalog && (await standIns.enclose(() => startCatalog({ ...folders, warehouse, projectId, storageUrl })));
+  const rest =
+    catalog && (await standIns.enclose(() => startCatalog({ ...folders, warehouse, projectId, storageUrl })));
   const store = new ObjectStore(client);
   return {
     standIns,

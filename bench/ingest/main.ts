@@ -142,7 +142,9 @@ async function bench(asked: Load, directory: string): Promise<void> {
   if (!bare || !ingest) return;
   const ratio = (of: (one: Measured) => number): string => (of(ingest) / of(bare)).toFixed(2);
   const cpu = ratio(({ cpuSeconds, result }) => cpuSeconds / result.answered);
-  console.log(`\nCupel against bare: ${ratio(({ result }) => result.perSecond)} × the requests/s, ${cpu} × the CPU per request`);
+  console.log(
+    `\nCupel against bare: ${ratio(({ result }) => result.perSecond)} × the requests/s, ${cpu} × the CPU per request`,
+  );
   await lake.stop();
 }
 

@@ -64,6 +64,8 @@ const SELECT = `
 const instance = await DuckDBInstance.create(':memory:');
 const connection = await instance.connect();
 await connection.run(`set timezone = 'UTC'`);
-await connection.run(`copy (${SELECT}) to '${job.output}' (format parquet, partition_by (bucket), overwrite_or_ignore)`);
+await connection.run(
+  `copy (${SELECT}) to '${job.output}' (format parquet, partition_by (bucket), overwrite_or_ignore)`,
+);
 connection.closeSync();
 instance.closeSync();

@@ -86,13 +86,19 @@ async function bench(options: Options, directory: string): Promise<void> {
   const input = await landInput(lake, contract, options.records);
   const run = { lake, contract, contractUri, input, directory };
   const objects = `${input.objects.length} objects, ${Math.round(input.bytes / 1e6)} MB`;
-  console.error(`bench: ${input.records} ${input.kind} in ${objects}; load ${loadavg()[0]?.toFixed(2)}; logs in ${directory}`);
+  console.error(
+    `bench: ${input.records} ${input.kind} in ${objects}; load ${loadavg()[0]?.toFixed(2)}; logs in ${directory}`,
+  );
   const { costs, table, last } = await contest(run, options);
-  console.log(`${input.records} ${input.kind}, ${objects}; ${table.rows} rows, digest ${table.digest.slice(0, 16)} in all\n`);
+  console.log(
+    `${input.records} ${input.kind}, ${objects}; ${table.rows} rows, digest ${table.digest.slice(0, 16)} in all\n`,
+  );
   console.log(costTable(input.records, costs));
   if (last) {
     const { cost } = await runCommit(lake, contractUri, last.chunk, directory);
-    console.log(`\nThe committer, apart: ${cost.wallSeconds.toFixed(2)} s, ${cost.peakRssMb.toFixed(0)} MB, into an empty table`);
+    console.log(
+      `\nThe committer, apart: ${cost.wallSeconds.toFixed(2)} s, ${cost.peakRssMb.toFixed(0)} MB, into an empty table`,
+    );
   }
   if (options.profile) {
     const { cost } = await runCupel(run, 'profile', true);

@@ -37,7 +37,10 @@ const RULES: [Phase, (frame: CallFrame) => boolean][] = [
   ['reduce and hash', ({ url }) => url.endsWith('/reducer.ts')],
   ['stage', ({ functionName }) => ['#stage', 'encodeBlock'].includes(functionName)],
   ['parse and normalise', ({ url }) => /\/(rules|sources)\/.*\.ts$/.test(url)],
-  ['start', ({ functionName, url }) => /^node:internal\/modules\//.test(url) || functionName === 'compileSourceTextModule'],
+  [
+    'start',
+    ({ functionName, url }) => /^node:internal\/modules\//.test(url) || functionName === 'compileSourceTextModule',
+  ],
 ];
 
 /** What a thread that only moves bytes does: it follows from what it has computed last. */

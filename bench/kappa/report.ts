@@ -5,7 +5,16 @@ import { TITLES } from './peers.ts';
 import { PHASES } from './phases.ts';
 import type { Phases } from './phases.ts';
 
-const HEAD = ['contender', 'wall s', 'records/s', "Cupel's speed is", 'CPU s', 'stand-ins CPU s', 'peak RSS MB', 'other CPU s'];
+const HEAD = [
+  'contender',
+  'wall s',
+  'records/s',
+  "Cupel's speed is",
+  'CPU s',
+  'stand-ins CPU s',
+  'peak RSS MB',
+  'other CPU s',
+];
 
 /** What each contender took, and how many times its speed Cupel has. */
 export function costTable(records: number, costs: Map<FileContender | 'cupel', ProcessCost>): string {
