@@ -1,4 +1,5 @@
-export { canonicalHash, compileContract } from './compile.ts';
+export { canonicalHash } from './canonical.ts';
+export { compileContract } from './compile.ts';
 export { REASON_CODES } from './reason-codes.ts';
 export type { ReasonCode } from './reason-codes.ts';
 export { bucketOf } from './rules/bucket.ts';
