@@ -54,7 +54,7 @@ interface Collection {
   features: Feature[];
 }
 
-/** Copies that each poll needs, so that there are so many records or a little more. */
+/** The polls of the contract's feeds, each opened. */
 async function opened(contract: CompiledContract): Promise<{ kind: string; all: { poll: Poll; body: Collection }[] }> {
   const { kind, polls: found } = await polls(contract);
   const all = [];
