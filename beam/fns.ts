@@ -46,8 +46,10 @@ export class ParseBlocks {
   }
 
   async *finishBundle(): AsyncGenerator<unknown> {
+    const flushed = poolOf(this.parameters).askAll({ op: 'flush', bundle: this.bundle });
+    flushed.catch(() => undefined); // it is awaited below, unless an object could not be parsed
     await this.work?.all();
-    for (const { blocks, counts } of await poolOf(this.parameters).askAll({ op: 'flush', bundle: this.bundle })) {
+    for (const { blocks, counts } of await flushed) {
       for (const { bucket, uri } of blocks) yield inGlobalWindow<KeyedText>({ key: String(bucket), value: uri });
       yield inGlobalWindow<KeyedText>({ key: COUNTS, value: JSON.stringify(counts) });
     }

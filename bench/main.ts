@@ -12,6 +12,7 @@ import { prepareAirflow } from './peers/airflow/run.ts';
 import { prepareDagster } from './peers/dagster/run.ts';
 import { preparePrefect } from './peers/prefect/run.ts';
 import { Skipped } from './peers/venv.ts';
+import { runMain } from './run-main.ts';
 import { table } from './table.ts';
 import { prepareCupel } from './temporal/run.ts';
 
@@ -84,15 +85,4 @@ async function main(): Promise<void> {
   if (results.length) console.log(table(results));
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void closeGroups().finally(() => process.exit(130)));
-try {
-  await main();
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-} finally {
-  await closeGroups();
-}
-// A server whose supervisor was not asked, because its contender failed half-way, would be started again.
-process.exit();
+await runMain(main);

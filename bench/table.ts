@@ -1,8 +1,10 @@
 import type { Result } from './meter/measure.ts';
 
-type Row = string[];
+/** Cells of a table's line. */
+export type Row = string[];
 
-function lay(rows: Row[]): string {
+/** A table in markdown; the first row is its head. */
+export function lay(rows: Row[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: Row): string => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
   const [head = [], ...body] = rows;

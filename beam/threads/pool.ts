@@ -6,43 +6,49 @@ import type { Answers, JobParameters, Question } from './messages.ts';
 /** Objects in work per thread: enough to hide the latency of reading, few enough to bound memory. */
 const IN_WORK = 8;
 
+/** Rows live longer than V8 expects of young objects: with its default they are moved again and again. */
+const YOUNG_MB = 128;
+
 /** Dataflow starts a process per core itself: there `CUPEL_JOB_THREADS=1`. Default: the cores, at most 4. */
 function threadCount(): number {
   return Number(process.env.CUPEL_JOB_THREADS) || Math.min(4, availableParallelism());
 }
 
-interface Waiting {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
+type Waiting = PromiseWithResolvers<unknown>;
 
 /** One worker thread and the questions that it has not answered. */
 class Thread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #limit = pLimit(IN_WORK);
   #next = 0;
 
   constructor(parameters: JobParameters) {
-    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: parameters });
+    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: parameters,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     this.#worker.on('message', (message: { id: number; result?: unknown; error?: string }) => this.#settle(message));
     this.#worker.on('error', (error: Error) => this.#fail(error));
     this.#worker.unref();
   }
 
+  /** Questions without an answer yet. */
   get load(): number {
-    return this.#limit.activeCount + this.#limit.pendingCount;
+    return this.#waiting.size;
   }
 
   ask(question: Question): Promise<unknown> {
-    return this.#limit(() => {
-      const id = this.#next++;
-      this.#worker.ref();
-      return new Promise((resolve, reject) => {
-        this.#waiting.set(id, { resolve, reject });
-        this.#worker.postMessage({ id, question });
-      });
-    });
+    const id = this.#next++;
+    const waiting = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, waiting);
+    this.#worker.ref();
+    this.#worker.postMessage({ id, question });
+    return waiting.promise;
+  }
+
+  /** Settles when what it has been asked so far is answered, or has failed. */
+  async quiet(): Promise<void> {
+    await Promise.allSettled([...this.#waiting.values()].map(({ promise }) => promise));
   }
 
   async stop(): Promise<void> {
@@ -66,21 +72,31 @@ class Thread {
 /** Worker threads of one job in this process. */
 export class Pool {
   readonly #threads: Thread[];
+  /** One queue for all: whatever takes long, takes the others' turn. */
+  readonly #limit;
 
   constructor(parameters: JobParameters) {
     this.#threads = Array.from({ length: threadCount() }, () => new Thread(parameters));
+    this.#limit = pLimit(IN_WORK * this.#threads.length);
   }
 
-  /** Asks the least busy thread. */
+  /** Asks the least busy thread, as soon as one has room. */
   ask<Op extends Question['op']>(question: Extract<Question, { op: Op }>): Promise<Answers[Op]> {
-    const [first, ...others] = this.#threads;
-    const idlest = others.reduce((best, thread) => (best && thread.load < best.load ? thread : best), first);
-    return idlest?.ask(question) as Promise<Answers[Op]>;
+    return this.#limit(() => this.#idlest().ask(question) as Promise<Answers[Op]>);
   }
 
-  /** Asks every thread. */
-  askAll<Op extends Question['op']>(question: Extract<Question, { op: Op }>): Promise<Answers[Op][]> {
-    return Promise.all(this.#threads.map((thread) => thread.ask(question) as Promise<Answers[Op]>));
+  /** Asks every thread, each as soon as it has answered what was asked before; no thread waits for another. */
+  async askAll<Op extends Question['op']>(question: Extract<Question, { op: Op }>): Promise<Answers[Op][]> {
+    await this.#limit(() => undefined); // first come, first served: all that was asked before is with a thread now
+    const askOne = async (thread: Thread): Promise<Answers[Op]> => {
+      await thread.quiet();
+      return (await thread.ask(question)) as Answers[Op];
+    };
+    return Promise.all(this.#threads.map(askOne));
+  }
+
+  #idlest(): Thread {
+    return this.#threads.reduce((best, thread) => (thread.load < best.load ? thread : best));
   }
 
   async stop(): Promise<void> {

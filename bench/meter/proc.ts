@@ -65,6 +65,12 @@ export function memoryOf(pids: number[]): { rss: number; pss: number } {
   return sum;
 }
 
+/** Most memory that each of these processes ever held, in MB, added up; the kernel keeps the mark itself. */
+export function peakRssOf(pids: number[]): number {
+  const marks = pids.map((pid) => Number(/^VmHWM:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1] ?? 0));
+  return marks.reduce((sum, mark) => sum + mark / 1024, 0);
+}
+
 /** Seconds of CPU that the whole machine has used. */
 export function machineSeconds(): number {
   const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (read('/proc/stat') ?? '')

@@ -22,10 +22,11 @@ function run(command: string, args: string[], log: string): Promise<void> {
 /**
  * Folder of a peer's Python environment, made where there is none: below the cache folder, outside the tree.
  *
+ * @param folder of its `requirements.txt`. Default: the one beside this file that has the peer's name
  * @throws Skipped where Python or a package cannot be had
  */
-export async function pythonEnvironment(peer: string): Promise<string> {
-  const requirements = path.join(import.meta.dirname, peer, 'requirements.txt');
+export async function pythonEnvironment(peer: string, folder = path.join(import.meta.dirname, peer)): Promise<string> {
+  const requirements = path.join(folder, 'requirements.txt');
   const pins = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 16);
   const directory = path.join(cacheDirectory(), 'bench', `${peer}-${pins}`);
   const stamp = path.join(directory, '.installed');

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import { LineCounter, parseDocument } from 'yaml';
 import { cupelError } from '../errors.ts';
 import { COLUMN_TYPES, disagreements } from './agreements.ts';
+import { canonicalHash } from './canonical.ts';
 import { readCustomProperties } from './custom-properties.ts';
 import type { CustomProperties } from './custom-properties.ts';
 import { checkOdcs } from './odcs/check.ts';
@@ -15,28 +14,6 @@ function toColumn(property: OdcsProperty): Column {
   const type = COLUMN_TYPES[property.logicalType ?? ''] ?? 'string';
   const doc = property.description ? { doc: property.description } : {};
   return { name: property.name, type, required: property.required === true || property.primaryKey === true, ...doc };
-}
-
-/** With U+FFFD for each lone surrogate, as UTF-8 writes it. */
-function wellFormed(value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed();
-  if (Array.isArray(value)) return value.map(wellFormed);
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name.toWellFormed(), wellFormed(member)]));
-}
-
-function canonicalText(value: unknown): string {
-  try {
-    return canonicalize(value) ?? '';
-  } catch {
-    // RFC 8785 has no form for a lone surrogate; a record that has one must not stop all others.
-    return canonicalize(wellFormed(value)) ?? '';
-  }
-}
-
-/** SHA-256 in hex of the RFC 8785 form of a value. */
-export function canonicalHash(value: unknown): string {
-  return createHash('sha256').update(canonicalText(value)).digest('hex');
 }
 
 /** A compiled contract without what follows from the rest of it. */

@@ -10,6 +10,7 @@ import type { v1 } from '@google-cloud/dataform';
 import type { PubSub } from '@google-cloud/pubsub';
 import type { Storage } from '@google-cloud/storage';
 import { RestCatalog } from '../lakehouse/iceberg/index.ts';
+import { Crc32c } from './crc32c.ts';
 import type { CupelEnvironment } from './env.ts';
 
 // Each client's package is loaded by the function that makes it: a process pays only for what it uses.
@@ -22,7 +23,11 @@ export async function storageClient(environment: CupelEnvironment): Promise<Stor
   EventEmitter.defaultMaxListeners = Math.max(EventEmitter.defaultMaxListeners, STREAM_LISTENERS);
   const { Storage } = await import('@google-cloud/storage');
   const { storage } = environment.endpoints;
-  return new Storage({ projectId: environment.project, ...(storage ? { apiEndpoint: storage } : {}) });
+  return new Storage({
+    projectId: environment.project,
+    crc32cGenerator: () => new Crc32c(),
+    ...(storage ? { apiEndpoint: storage } : {}),
+  });
 }
 
 /** Client of BigQuery. */

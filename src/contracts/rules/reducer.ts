@@ -1,4 +1,4 @@
-import { canonicalHash } from '../compile.ts';
+import { canonicalHash } from '../canonical.ts';
 import type { Row, Value } from '../row.ts';
 import type { CompiledContract } from '../types.ts';
 import { compareCheap, compareOrder } from './order.ts';

@@ -1,7 +1,7 @@
-import { Reducer } from '../../contracts/index.ts';
+import { Reducer, systemColumns } from '../../contracts/index.ts';
 import type { CompiledContract, Row } from '../../contracts/index.ts';
 import { cupelError } from '../../errors.ts';
-import { encodeDelta } from '../deltas/index.ts';
+import { encodeParquet } from '../deltas/index.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { decodeAvroRows, encodeAvroRows } from './avro-rows.ts';
 import { logUri } from './log-name.ts';
@@ -35,7 +35,8 @@ export function decodeLogRows(contract: CompiledContract, bytes: Buffer): Promis
 
 function encodeLogRows(contract: CompiledContract, rows: Row[]): Uint8Array {
   const avro = contract.sink.kind === 'append-log' && contract.sink.format === 'avro';
-  return avro ? encodeAvroRows(contract, rows) : encodeDelta(contract, rows);
+  if (avro) return encodeAvroRows(contract, rows);
+  return encodeParquet([...contract.columns, ...systemColumns(contract)], rows);
 }
 
 const idOf = (row: Row): string => String(row._record_id);

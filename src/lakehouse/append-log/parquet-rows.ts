@@ -7,7 +7,7 @@ const DECODE: Partial<Record<ColumnType, (value: unknown) => Value>> = {
   binary: (value) => Buffer.from(value as Uint8Array).toString('hex'),
 };
 
-/** Rows of a Parquet file that {@link encodeDelta} wrote: a delta, or an object of a log. */
+/** Rows of a Parquet file that we wrote: a delta, or an object of a log. */
 export async function decodeParquetRows(contract: CompiledContract, bytes: Buffer): Promise<Row[]> {
   const columns = [...contract.columns, ...systemColumns(contract)];
   const { buffer, byteOffset, length } = bytes;

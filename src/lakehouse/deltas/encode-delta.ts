@@ -20,10 +20,15 @@ const ENCODE: Partial<Record<ColumnType, (value: Exclude<Value, null>) => unknow
   binary: (value) => Buffer.from(String(value), 'hex'),
 };
 
-/** Writes rows as one Parquet file with these columns in this order. Snappy; synchronous, for worker threads. */
+/**
+ * Writes rows as one Parquet file with these columns in this order. Snappy; synchronous, for worker threads.
+ *
+ * @param statistics whether the file tells least and greatest values, which takes as long again. Default true
+ */
 export function encodeParquet(
   columns: readonly Pick<Column, 'name' | 'type' | 'required'>[],
   rows: readonly Row[],
+  statistics = true,
 ): Uint8Array {
   const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }];
   for (const column of columns) {
@@ -38,10 +43,13 @@ export function encodeParquet(
     const data = rows.map((row) => row[name] ?? null);
     return { name, data: encode ? data.map((value) => (value === null ? null : encode(value))) : data };
   });
-  return new Uint8Array(parquetWriteBuffer({ columnData, schema }));
+  return new Uint8Array(parquetWriteBuffer({ columnData, schema, statistics }));
 }
 
-/** Writes reduced rows as one Parquet file: the contract's columns, then the system columns. */
+/**
+ * Writes reduced rows as one Parquet file: the contract's columns, then the system columns. Without statistics, since a delta is
+ * read whole.
+ */
 export function encodeDelta(contract: CompiledContract, rows: readonly Row[]): Uint8Array {
-  return encodeParquet([...contract.columns, ...systemColumns(contract)], rows);
+  return encodeParquet([...contract.columns, ...systemColumns(contract)], rows, false);
 }
