@@ -4,7 +4,8 @@ import { BUCKETS } from '../local/buckets.ts';
 import { startCatalog } from '../local/catalog/start.ts';
 import { startStorage } from '../local/storage/start.ts';
 import { ensureTools } from '../scripts/tools.ts';
-import { contractUri, loadContract, publishContract } from '../src/lakehouse/contract-store.ts';
+import { contractUri, loadContract } from '../src/lakehouse/contract-store.ts';
+import { admitContract } from '../src/lakehouse/published-contract.ts';
 import type { CompiledContract } from '../src/contracts/index.ts';
 import { storageClient } from '../src/gcp/clients.ts';
 import { readEnvironment } from '../src/gcp/env.ts';
@@ -68,6 +69,6 @@ export async function publishedContract(
   source: string,
 ): Promise<{ contract: CompiledContract; uri: string }> {
   const contract = await loadContract(COMMON.CUPEL_CONTRACTS_DIR, source);
-  await publishContract(store, BUCKETS.ops, contract);
+  await admitContract({ store, opsBucket: BUCKETS.ops }, contract);
   return { contract, uri: contractUri(BUCKETS.ops, source, contract.hash) };
 }
