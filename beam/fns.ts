@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { ChunkObject } from '../src/lakehouse/deltas/index.ts';
 import { inGlobalWindow, requireForSerialization } from './sdk.ts';
 import type { KeyedText } from './sdk.ts';
 import { publishManifest } from './sinks/manifest.ts';
-import type { Counts, JobParameters, ManifestPart } from './threads/messages.ts';
+import type { Counts, JobParameters, ManifestPart, SourceElement } from './threads/messages.ts';
 import { poolOf } from './threads/pool.ts';
 
 // DoFns are sent to workers as data: fields that are set in the constructor must be plain, the rest is made per bundle.
@@ -25,7 +24,7 @@ class Work<T> {
   }
 }
 
-/** Objects of Bronze → references to staged blocks, by bucket. Rows never cross the runner. */
+/** Objects of Bronze or blocks of messages, as JSON → references to staged blocks, by bucket. Rows never cross the runner. */
 export class ParseBlocks {
   readonly parameters: JobParameters;
   bundle = '';
@@ -40,9 +39,10 @@ export class ParseBlocks {
     this.work = new Work();
   }
 
-  process(object: string): void {
-    const parsed = JSON.parse(object) as ChunkObject;
-    this.work?.add(poolOf(this.parameters).ask({ op: 'parse', bundle: this.bundle, object: parsed }));
+  process(json: string): void {
+    const element = JSON.parse(json) as SourceElement;
+    const { batch } = this.parameters;
+    this.work?.add(poolOf(this.parameters).ask({ op: 'parse', batch, bundle: this.bundle, element }));
   }
 
   async *finishBundle(): AsyncGenerator<unknown> {
@@ -75,7 +75,8 @@ export class MergeBlocks {
       for (const counts of values) this.work?.add(Promise.resolve({ counts: JSON.parse(counts) as Counts }));
       return;
     }
-    this.work?.add(poolOf(this.parameters).ask({ op: 'merge', bucket: Number(key), blocks: values }));
+    const { batch } = this.parameters;
+    this.work?.add(poolOf(this.parameters).ask({ op: 'merge', batch, bucket: Number(key), blocks: values }));
   }
 
   async *finishBundle(): AsyncGenerator<unknown> {

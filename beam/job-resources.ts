@@ -6,22 +6,25 @@ import { DeltaStore } from '../src/lakehouse/deltas/index.ts';
 import { ObjectStore } from '../src/lakehouse/object-store.ts';
 import type { JobParameters } from './threads/messages.ts';
 
+/** Opens what every thread works with: each does so for itself, since nothing of it can be sent. */
+export async function openContract(uri: string) {
+  const environment = readEnvironment();
+  const store = new ObjectStore(await storageClient(environment));
+  const deltas = new DeltaStore(store, environment.buckets.ops);
+  return { environment, store, deltas, contract: await readContract(store, uri) };
+}
+
 /**
- * Opens what a job works with, from its parameters and the environment: every thread and every step does so for itself,
- * since nothing of it can be sent.
+ * Opens what a step of a job works with, from its parameters and the environment.
  *
  * @throws CupelError CUP_CONTRACT_INVALID when the contract is not the one that the chunk was made with
  */
 export async function openJob(parameters: Pick<JobParameters, 'chunk' | 'contract'>) {
-  const environment = readEnvironment();
-  const store = new ObjectStore(await storageClient(environment));
-  const deltas = new DeltaStore(store, environment.buckets.ops);
-  const [contract, chunk] = await Promise.all([
-    readContract(store, parameters.contract),
-    deltas.readChunk(parameters.chunk),
-  ]);
-  if (chunk.contractHash !== contract.hash) {
-    throw cupelError('CUP_CONTRACT_INVALID', { expected: chunk.contractHash, found: contract.hash });
+  const resources = await openContract(parameters.contract);
+  const { chunk: given } = parameters;
+  const chunk = typeof given === 'string' ? await resources.deltas.readChunk(given) : given;
+  if (chunk.contractHash !== resources.contract.hash) {
+    throw cupelError('CUP_CONTRACT_INVALID', { expected: chunk.contractHash, found: resources.contract.hash });
   }
-  return { environment, store, deltas, contract, chunk };
+  return { ...resources, chunk };
 }

@@ -27,7 +27,8 @@ async function main(): Promise<void> {
   const chunk = await deltas.readChunk(given.chunk);
   // A batch has one manifest for ever: a job that comes after it has nothing to do.
   if (await deltas.readManifest(chunk.table, chunk.batchId)) return;
-  const job = { ...given, stage: deltas.stageUri(chunk.batchId, randomUUID()) };
+  const { batchId, table } = chunk;
+  const job = { ...given, batch: { batchId, table, stage: deltas.stageUri(batchId, randomUUID()) } };
   const source = chunk.pull ? pulledObjects(job, chunk.pull) : listedObjects(chunk.objects);
   await directRunner().run((root) => source(root).apply(kappa(job)));
 }

@@ -5,12 +5,12 @@ import type { KeyedText } from './sdk.ts';
 import type { JobParameters } from './threads/messages.ts';
 
 /**
- * The Kappa pipeline: objects of Bronze, as JSON of ChunkObject, become delta files and one manifest. It never commits.
+ * The Kappa pipeline: objects of Bronze or blocks of messages, as JSON of SourceElement, become delta files and one manifest. It never commits.
  * Source, windowing and batch id are the caller's; everything else is the same for batch and stream.
  */
-export function kappa(parameters: JobParameters): (objects: PCollection<string>) => PCollection<unknown> {
-  return beam.withName('kappa', (objects: PCollection<string>) => {
-    const blocks = step<string, KeyedText>('parseBlocks', objects, new ParseBlocks(parameters));
+export function kappa(parameters: JobParameters): (elements: PCollection<string>) => PCollection<unknown> {
+  return beam.withName('kappa', (elements: PCollection<string>) => {
+    const blocks = step<string, KeyedText>('parseBlocks', elements, new ParseBlocks(parameters));
     const parts = step<unknown, KeyedText>(
       'mergeBlocks',
       groupTexts('groupBlocks', blocks),

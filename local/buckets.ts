@@ -41,7 +41,7 @@ export async function unlessThere(creation: Promise<unknown>): Promise<void> {
   }
 }
 
-/** Makes buckets, topics, the worker's subscription, the notifications of objects and the template: what Terraform makes in the cloud. */
+/** Makes buckets, topics, the worker's subscription, the notifications of objects and the templates: what Terraform makes in the cloud. */
 export async function provision(storage: Storage, pubsub: PubSub): Promise<void> {
   await Promise.all([
     ...Object.values(BUCKETS).map((name) => unlessThere(storage.createBucket(name))),
@@ -49,8 +49,10 @@ export async function provision(storage: Storage, pubsub: PubSub): Promise<void>
   ]);
   await unlessThere(pubsub.createSubscription(TOPICS.control, CONTROL_SUBSCRIPTION, CONTROL_OPTIONS));
   await notifyOfObjects(storage, pubsub);
-  const template = await readFile(path.join(PROJECT, 'beam/deploy/kappa.json'));
-  await storage.bucket(BUCKETS.ops).file('templates/kappa.json').save(template, { resumable: false });
+  for (const name of ['kappa.json', 'kappa-stream.json']) {
+    const template = await readFile(path.join(PROJECT, 'beam/deploy', name));
+    await storage.bucket(BUCKETS.ops).file(`templates/${name}`).save(template, { resumable: false });
+  }
 }
 
 /** Makes the notifications of Bronze and of the inbox. The server keeps them in memory, so each start of it is the first time. */

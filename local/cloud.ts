@@ -212,7 +212,7 @@ async function startJobs(started: Started, options: CloudOptions, env: Record<st
   const dataflow = await started.add(
     startDataflow({
       readTemplate: async (uri) => (await store.read(uri)).toString('utf8'),
-      commandFor: (_image, parameters) => ({ ...kappaCommand(parameters), env }),
+      commandFor: (image, parameters) => ({ ...jobCommand(image, parameters), env }),
       logDirectory,
       stateDirectory: path.join(stateDirectory, 'dataflow'),
     }),
@@ -221,9 +221,14 @@ async function startJobs(started: Started, options: CloudOptions, env: Record<st
   env.CUPEL_DATAFLOW_ENDPOINT = dataflow.endpoint;
 }
 
-function kappaCommand(parameters: Record<string, string>): { command: string; args: string[] } {
+/** Programs by the image of their template. */
+const PROGRAMS: Record<string, string> = { kappa: 'beam/main.ts', 'kappa-stream': 'beam/stream.ts' };
+
+function jobCommand(image: string, parameters: Record<string, string>): { command: string; args: string[] } {
+  const program = PROGRAMS[image];
+  if (!program) throw new Error(`no such image: ${image}`);
   const given = Object.entries(parameters).map(([name, value]) => `--${name}=${value}`);
-  return { command: process.execPath, args: [path.join(PROJECT, 'beam/main.ts'), ...given] };
+  return { command: process.execPath, args: [path.join(PROJECT, program), ...given] };
 }
 
 /** Functions, the events that call them, and the worker. */

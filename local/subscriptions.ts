@@ -2,6 +2,7 @@ import type { PubSub, Topic } from '@google-cloud/pubsub';
 import type { CompiledContract } from '../src/contracts/index.ts';
 import { ARCHIVE_DATETIME_FORMAT, ARCHIVE_FEED } from '../src/lakehouse/bronze/index.ts';
 import { RAW_DATASET } from '../src/lakehouse/raw/index.ts';
+import { streamSubscription } from '../src/lakehouse/streams/index.ts';
 import { BUCKETS, TOPICS, unlessThere } from './buckets.ts';
 
 /** Pub/Sub closes an archive's file after at least a minute. */
@@ -19,6 +20,14 @@ function toBigQuery(projectId: string, contract: CompiledContract): object {
   return {
     bigqueryConfig: { table: `${projectId}.${RAW_DATASET}.${rawTable ?? ''}`, writeMetadata: true, ...byColumns },
     ...(topic ? {} : { filter: `attributes.source = "${contract.source}"` }),
+  };
+}
+
+/** As docs/streaming.md has it: Google's client extends the deadline of what a job holds. */
+function toStream({ source, messaging }: CompiledContract): object {
+  return {
+    ackDeadlineSeconds: 60,
+    ...(messaging?.topic ? {} : { filter: `attributes.source = "${source}"` }),
   };
 }
 
@@ -46,6 +55,8 @@ export async function provisionSubscriptions(
     const topic = await topicOf(pubsub, contract);
     if (contract.messaging?.rawTable)
       await unlessThere(topic.createSubscription(`raw-${contract.source}`, toBigQuery(projectId, contract)));
+    if (contract.stream)
+      await unlessThere(topic.createSubscription(streamSubscription(contract.source), toStream(contract)));
     if (contract.feeds.some(({ kind }) => kind === 'subscription'))
       await unlessThere(topic.createSubscription(`archive-${contract.source}`, toBronze(contract)));
   }

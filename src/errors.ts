@@ -106,6 +106,7 @@ export const ERRORS = {
   CUP_SCHEDULE_UNKNOWN: { message: 'expected the id of a schedule', retryable: false },
   CUP_SCHEMA_FROZEN: { message: 'expected no field that the contract does not know', retryable: false },
   CUP_SNAPSHOT_NOT_FOUND: { message: 'expected a snapshot of the table', retryable: false },
+  CUP_SOURCE_NOT_STREAMED: { message: 'expected a contract that says how its source is streamed', retryable: false },
   CUP_SOURCE_UNKNOWN: { message: 'expected a source with a contract', retryable: false },
   CUP_SOURCE_UNPUBLISHABLE: {
     message: 'expected a source whose contract names a topic of its own',

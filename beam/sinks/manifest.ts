@@ -29,6 +29,7 @@ function toManifest(chunk: Chunk, files: DeltaFile[], counts: Counts): Manifest 
     quarantine: Object.entries(counts.quarantine).map(([reasonCode, count]) => ({ reasonCode, count })),
     ...unknownFields(counts),
     byPartition,
+    ...(chunk.stream ? { stream: chunk.stream } : {}),
   };
 }
 
@@ -89,6 +90,11 @@ export function failedPartitions(
   });
 }
 
+/** A stream cannot set its refused records aside and go on without them, so no share of them stops it: they are counted and told. */
+function withoutCap({ quarantine }: CompiledContract, { stream }: Chunk): Pick<CompiledContract, 'quarantine'> {
+  return { quarantine: stream ? { maxShare: 1 } : quarantine };
+}
+
 /** A metric as the Dataflow service shows it: one JSON line on standard output, which a launcher turns into a counter. */
 function report(metric: string, value: number): void {
   process.stdout.write(`${JSON.stringify({ metric, value, namespace: 'kappa', step: 'publish' })}\n`);
@@ -134,10 +140,13 @@ export async function publishManifest(parameters: JobParameters, parts: Manifest
   report('records_in', manifest.recordsIn);
   report('quarantined', manifest.quarantined);
   report('rows', manifest.rows);
-  const failed = failedPartitions(contract, manifest, { ...frozenPartitions(contract, counts), ...counts.unreadable });
+  const failed = failedPartitions(withoutCap(contract, chunk), manifest, {
+    ...frozenPartitions(contract, counts),
+    ...counts.unreadable,
+  });
   if (failed.length) await refuseBatch(store, parameters, chunk.batchId, failed);
   const fields = newFields(contract, counts);
   if (fields.length) await refuseNewFields(store, parameters, chunk.batchId, fields);
-  await deltas.writeManifest(manifest);
-  await removeStaged(store, parameters.stage);
+  await deltas.writeManifest(chunk.stream ? { ...manifest, byPartition: [] } : manifest);
+  await removeStaged(store, parameters.batch.stage);
 }

@@ -7,9 +7,12 @@ import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import { quarantineRecord } from '../sinks/quarantine.ts';
 import type { RefusedRecord } from '../sinks/quarantine.ts';
 import { objectReader } from '../sources/bronze-object.ts';
+import type { RecordSink } from '../sources/bronze-object.ts';
+import { messageReader, STREAM_PARTITION } from '../sources/message-block.ts';
+import type { MessageBlock, RefusedMessage } from '../sources/message-block.ts';
 import { encodeBlock } from './blocks.ts';
 import { addUnknown, countsOf, noCounts, PARTITION, partitionOfRow } from './counts.ts';
-import type { BlockReference, Counts } from './messages.ts';
+import type { BlockReference, Counts, SourceElement } from './messages.ts';
 
 /** Keys held before they are staged: some 100 MB of rows. More blocks are harmless, since the merge reduces again. */
 const MAX_KEYS = 100_000;
@@ -30,6 +33,7 @@ export interface BundleContext {
 export class BundleParser {
   readonly #context: BundleContext;
   readonly #read: ReturnType<typeof objectReader>;
+  readonly #readMessage: ReturnType<typeof messageReader>;
   #reducer: Reducer;
   readonly #blocks: BlockReference[] = [];
   readonly #counts: Counts = noCounts();
@@ -37,11 +41,17 @@ export class BundleParser {
   constructor(context: BundleContext) {
     this.#context = context;
     this.#read = objectReader(context.contract);
+    this.#readMessage = messageReader(context.contract);
     this.#reducer = this.#newReducer();
   }
 
   /** An object that is gone or that nobody can read is counted, so that the job can name all such partitions at once. */
-  async parse(object: ChunkObject): Promise<void> {
+  async parse(element: SourceElement): Promise<void> {
+    if ('messages' in element) return this.#parseMessages(element);
+    await this.#parseWhole(element);
+  }
+
+  async #parseWhole(object: ChunkObject): Promise<void> {
     try {
       await this.#parse(object);
     } catch (error) {
@@ -54,7 +64,21 @@ export class BundleParser {
     const bytes = await this.#context.store.read(`gs://${this.#context.bronze}/${object.name}`);
     const refused: RefusedRecord[] = [];
     const { partition } = object;
-    const records = await this.#read(bytes, object, {
+    const records = await this.#read(bytes, object, this.#sink(partition, refused));
+    for (const record of refused) await this.#quarantine(partition, record);
+    await this.#parsed(partition, records, refused);
+  }
+
+  async #parseMessages({ messages }: MessageBlock): Promise<void> {
+    const refused: RefusedMessage[] = [];
+    const sink = this.#sink(STREAM_PARTITION, refused);
+    for (const message of messages) this.#readMessage(message, { ...sink, refused: (record) => refused.push(record) });
+    for (const { partition, ...record } of refused) await this.#quarantine(partition, record);
+    await this.#parsed(STREAM_PARTITION, messages.length, refused);
+  }
+
+  #sink(partition: string, refused: RefusedRecord[]): RecordSink {
+    return {
       row: (row, raw) => {
         row[PARTITION] = partition;
         this.#reducer.add(row, raw);
@@ -62,9 +86,11 @@ export class BundleParser {
       refused: (record) => refused.push(record),
       unknown: ({ path, kind }) =>
         addUnknown(this.#counts, { path, records: 1, kinds: [kind], partitions: [partition] }),
-    });
-    for (const record of refused) await this.#quarantine(partition, record);
-    this.#count(object.partition, records, refused);
+    };
+  }
+
+  async #parsed(partition: string, records: number, refused: RefusedRecord[]): Promise<void> {
+    this.#count(partition, records, refused);
     if (this.#reducer.size >= MAX_KEYS) await this.#stage();
   }
 

@@ -1,19 +1,18 @@
 import { Reducer } from '../../src/contracts/index.ts';
 import type { CompiledContract } from '../../src/contracts/index.ts';
 import { encodeDelta } from '../../src/lakehouse/deltas/index.ts';
-import type { Chunk, DeltaStore } from '../../src/lakehouse/deltas/index.ts';
+import type { DeltaStore } from '../../src/lakehouse/deltas/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import { decodeBlock } from './blocks.ts';
 import { countsOf, noCounts, partitionOfRow } from './counts.ts';
-import type { Answers } from './messages.ts';
+import type { Answers, BatchReference } from './messages.ts';
 
 /** Reduces the staged blocks of one bucket again and writes the bucket's delta. */
 export async function mergeBlocks(
-  resources: { contract: CompiledContract; store: ObjectStore; deltas: DeltaStore; chunk: Chunk },
-  bucket: number,
-  blocks: string[],
+  resources: { contract: CompiledContract; store: ObjectStore; deltas: DeltaStore },
+  { batch, bucket, blocks }: { batch: BatchReference; bucket: number; blocks: string[] },
 ): Promise<Answers['merge']> {
-  const { contract, store, deltas, chunk } = resources;
+  const { contract, store, deltas } = resources;
   const counts = noCounts();
   const reducer = new Reducer(contract, (row) => (countsOf(counts, partitionOfRow(row)).reduced += 1));
   for (const bytes of await Promise.all(blocks.map((uri) => store.read(uri)))) {
@@ -22,7 +21,7 @@ export async function mergeBlocks(
   const rows = reducer.drain();
   for (const row of rows) countsOf(counts, partitionOfRow(row)).rows += 1;
   const bytes = encodeDelta(contract, rows);
-  const uri = deltas.newDeltaUri(chunk.table, chunk.batchId);
+  const uri = deltas.newDeltaUri(batch.table, batch.batchId);
   await store.create(uri, bytes, 'application/vnd.apache.parquet');
   return { file: { uri, bucket, rows: rows.length, bytes: bytes.length }, counts };
 }

@@ -1,11 +1,23 @@
 import type { JsonKind } from '../../src/contracts/index.ts';
-import type { ChunkObject, DeltaFile } from '../../src/lakehouse/deltas/index.ts';
+import type { Chunk, ChunkObject, DeltaFile } from '../../src/lakehouse/deltas/index.ts';
+import type { MessageBlock } from '../sources/message-block.ts';
+
+/** What a job reads at once: an object of Bronze, or messages of a subscription. */
+export type SourceElement = ChunkObject | MessageBlock;
+
+/** The batch that is being made, as threads need to know it. */
+export interface BatchReference {
+  batchId: string;
+  table: string;
+  /** Folder of this attempt's staged blocks. */
+  stage: string;
+}
 
 /** What a thread of the job is asked. Each answer carries the id of its question. */
 export type Question =
-  | { op: 'parse'; bundle: string; object: ChunkObject }
+  | { op: 'parse'; batch: BatchReference; bundle: string; element: SourceElement }
   | { op: 'flush'; bundle: string }
-  | { op: 'merge'; bucket: number; blocks: string[] };
+  | { op: 'merge'; batch: BatchReference; bucket: number; blocks: string[] };
 
 /** A block of reduced rows of one bucket, staged in Cloud Storage: only this crosses the runner. */
 export interface BlockReference {
@@ -52,14 +64,13 @@ export interface Answers {
   merge: { file: DeltaFile; counts: Counts };
 }
 
-/** What every thread of a job needs to know. */
+/** What every step of a job needs to know. */
 export interface JobParameters {
-  /** `gs://…/chunks/<batch id>.json` */
-  chunk: string;
   /** `gs://…/contracts/<source>/<hash>.json` */
   contract: string;
-  /** Folder of this attempt's staged blocks. */
-  stage: string;
+  batch: BatchReference;
+  /** `gs://…/chunks/<batch id>.json`; of a streamed batch the chunk itself, since nobody else ever asks for it. */
+  chunk: string | Chunk;
   /** `gs://…` where a job says which partitions it failed for. Unset: only in its error. */
   report?: string;
 }

@@ -22,9 +22,9 @@ class Thread {
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
 
-  constructor(parameters: JobParameters) {
+  constructor(contract: string) {
     this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
-      workerData: parameters,
+      workerData: contract,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#worker.on('message', (message: { id: number; result?: unknown; error?: string }) => this.#settle(message));
@@ -75,8 +75,9 @@ export class Pool {
   /** One queue for all: whatever takes long, takes the others' turn. */
   readonly #limit;
 
-  constructor(parameters: JobParameters) {
-    this.#threads = Array.from({ length: threadCount() }, () => new Thread(parameters));
+  /** @param contract URI of the contract */
+  constructor(contract: string) {
+    this.#threads = Array.from({ length: threadCount() }, () => new Thread(contract));
     this.#limit = pLimit(IN_WORK * this.#threads.length);
   }
 
@@ -106,12 +107,12 @@ export class Pool {
 
 const pools = new Map<string, Pool>();
 
-/** The pool of a job, made once per process: a DoFn is sent to workers as data, so it cannot carry one. */
-export function poolOf(parameters: JobParameters): Pool {
-  let pool = pools.get(parameters.stage);
+/** The pool of a contract, made once per process: a DoFn is sent to workers as data, so it cannot carry one. */
+export function poolOf({ contract }: Pick<JobParameters, 'contract'>): Pool {
+  let pool = pools.get(contract);
   if (!pool) {
-    pool = new Pool(parameters);
-    pools.set(parameters.stage, pool);
+    pool = new Pool(contract);
+    pools.set(contract, pool);
   }
   return pool;
 }

@@ -1,48 +1,45 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { openJob } from '../job-resources.ts';
+import { openContract } from '../job-resources.ts';
 import { BundleParser } from './bundle-parser.ts';
+import { noCounts } from './counts.ts';
 import { mergeBlocks } from './merge-blocks.ts';
-import type { Answers, JobParameters, Question } from './messages.ts';
+import type { Answers, BatchReference, Question } from './messages.ts';
 
 // A worker thread of the job: it reads Bronze, applies the rules and writes blocks and deltas, so that parsing uses every core.
 
-const parameters = workerData as JobParameters;
-
 async function start() {
-  return { ...(await openJob(parameters)), parsers: new Map<string, BundleParser>() };
+  return { ...(await openContract(workerData as string)), parsers: new Map<string, BundleParser>() };
 }
 
 type Resources = Awaited<ReturnType<typeof start>>;
 
-function parserOf(resources: Resources, bundle: string): BundleParser {
-  const { contract, store, environment, chunk, parsers } = resources;
+function parserOf(resources: Resources, bundle: string, { batchId, stage }: BatchReference): BundleParser {
+  const { contract, store, environment, parsers } = resources;
   let parser = parsers.get(bundle);
   if (!parser) {
-    parser = new BundleParser({
-      contract,
-      store,
-      bronze: environment.buckets.bronze,
-      quarantine: environment.buckets.quarantine,
-      batchId: chunk.batchId,
-      stage: parameters.stage,
-    });
+    const { bronze, quarantine } = environment.buckets;
+    parser = new BundleParser({ contract, store, bronze, quarantine, batchId, stage });
     parsers.set(bundle, parser);
   }
   return parser;
 }
 
+/** Of a bundle that this thread has parsed nothing of there is nothing to tell. */
+async function flush({ parsers }: Resources, bundle: string): Promise<Answers['flush']> {
+  const parser = parsers.get(bundle);
+  parsers.delete(bundle);
+  return parser ? parser.finish() : { blocks: [], counts: noCounts() };
+}
+
 async function answer(resources: Resources, question: Question): Promise<Answers[Question['op']]> {
   switch (question.op) {
     case 'parse':
-      await parserOf(resources, question.bundle).parse(question.object);
+      await parserOf(resources, question.bundle, question.batch).parse(question.element);
       return null;
-    case 'flush': {
-      const finished = await parserOf(resources, question.bundle).finish();
-      resources.parsers.delete(question.bundle);
-      return finished;
-    }
+    case 'flush':
+      return flush(resources, question.bundle);
     case 'merge':
-      return mergeBlocks(resources, question.bucket, question.blocks);
+      return mergeBlocks(resources, question);
   }
 }
 

@@ -27,12 +27,22 @@ import { deliverWebhooks, dropNetworks, publishReports, runRecent, untilArchived
 import { Printer } from './print.ts';
 import { exportAll, layers } from './report.ts';
 import type { Report, ReportResources } from './report.ts';
+import { startStream } from './stream.ts';
 
 const SOURCE = 'earthquakes';
 const HOUR = 3_600_000;
 
 /** Seconds of each stage on a warm machine of two cores. */
-const BUDGET = { startup: 20, ingest: 45, pipeline: 15, materialize: 10, files: 20, apps: 20, webhooks: 20 };
+const BUDGET = {
+  startup: 20,
+  ingest: 45,
+  pipeline: 15,
+  materialize: 10,
+  files: 20,
+  apps: 20,
+  webhooks: 20,
+  stream: 30,
+};
 
 interface Running {
   cloud: LaunchedCloud;
@@ -42,8 +52,8 @@ interface Running {
   others: CompiledContract[];
 }
 
-async function start(state: string, feed: DemoFeed, usgs: UsgsServer | undefined): Promise<Running> {
-  const contracts = await copyContracts(state, feed.polls?.map((poll) => poll.feed) ?? []);
+async function start(state: string, feed: DemoFeed, usgs: UsgsServer | undefined, streamed: boolean): Promise<Running> {
+  const contracts = await copyContracts(state, feed.polls?.map((poll) => poll.feed) ?? [], streamed);
   const endpoints = usgs ? ['--http-endpoints', `earthquake.usgs.gov=${usgs.url}`] : [];
   const cloud = await launchCloud(state, ['--contracts', contracts, ...endpoints]);
   Object.assign(process.env, cloud.env);
@@ -55,6 +65,27 @@ async function start(state: string, feed: DemoFeed, usgs: UsgsServer | undefined
   const names = (await listSources(contracts)).filter((name) => name !== SOURCE);
   const others = await Promise.all(names.map((name) => loadContract(contracts, name)));
   return { cloud, client, resources, contract, others };
+}
+
+/** Polls, and where it is asked for streams what polls publish up to Silver meanwhile. */
+async function ingestAndStream(
+  running: Running,
+  feed: DemoFeed,
+  usgs: UsgsServer | undefined,
+  print: Printer,
+  streamed: boolean,
+): Promise<{ ingested: Ingested; seconds: Record<string, number> }> {
+  const began = print.seconds;
+  const stream = streamed ? await startStream(running.client, SOURCE) : undefined;
+  const ingested = await ingest(running, feed, usgs, print);
+  const seconds = { ingest: print.seconds - began };
+  printIngest(print, seconds.ingest, ingested);
+  if (!stream) return { ingested, seconds };
+  const { result, seconds: rest } = await timed(print, () => stream.finish(ingested.published));
+  const { messages, batches, launches } = result;
+  const text = `${messages} messages in ${batches} batches, ${launches} jobs; drained and committed`;
+  print.stage('stream', rest, BUDGET.stream, text);
+  return { ingested, seconds: { ...seconds, stream: rest } };
 }
 
 async function ingest(
@@ -128,11 +159,9 @@ async function runLine(
   usgs: UsgsServer | undefined,
   print: Printer,
   startup: number,
+  streamed: boolean,
 ): Promise<Report> {
-  const began = print.seconds;
-  const ingested = await ingest(running, feed, usgs, print);
-  const ingestSeconds = print.seconds - began;
-  printIngest(print, ingestSeconds, ingested);
+  const { ingested, seconds: first } = await ingestAndStream(running, feed, usgs, print, streamed);
   const result = await runPipeline(running, feed);
   printPipeline(print, result);
   const others = await runOthers(running, print);
@@ -140,7 +169,7 @@ async function runLine(
   const { validate, process: processing, materialize } = result.stageMs;
   const seconds = {
     startup,
-    ingest: ingestSeconds,
+    ...first,
     validate: validate / 1000,
     process: processing / 1000,
     materialize: materialize / 1000,
@@ -238,10 +267,10 @@ async function demo(options: DemoOptions): Promise<void> {
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
-    running = await start(state, feed, usgs);
+    running = await start(state, feed, usgs, options.stream);
     const startup = print.seconds - setUp;
     print.stage('startup', startup, BUDGET.startup, `Temporal Web UI ${running.cloud.urls.temporal}`);
-    const report = await runLine(running, feed, usgs, print, startup);
+    const report = await runLine(running, feed, usgs, print, startup, options.stream);
     if (options.export) await exportAll(running.resources, running.contract, path.resolve(options.export));
     if (options.report) await writeReport(options.report, report);
     printReport(print, report);

@@ -12,6 +12,8 @@ export interface DemoOptions {
   report?: string;
   export?: string;
   keep: boolean;
+  /** Whether the polls' records are streamed into Silver, before a batch does the same. */
+  stream: boolean;
 }
 
 export const HELP = `Runs the whole lakehouse on this machine: polls → Bronze → Silver (Iceberg) → Gold (Dataform).
@@ -24,6 +26,7 @@ export const HELP = `Runs the whole lakehouse on this machine: polls → Bronze 
   --state DIR    keep all data in DIR and go on with it (default: a fresh folder, removed at the end)
   --report FILE  write what happened as JSON
   --export DIR   write each Silver and Gold table as DIR/<layer>.<table>.ndjson
+  --stream       stream the polls' records into Silver while they come; the batch that follows finds nothing to change
   --keep         leave everything running and print its URLs; end it with: npx cupel local down
 `;
 
@@ -52,6 +55,7 @@ export function readOptions(args: string[]): DemoOptions | undefined {
       report: text,
       export: text,
       keep: { type: 'boolean' },
+      stream: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -60,6 +64,7 @@ export function readOptions(args: string[]): DemoOptions | undefined {
   const to = time('to', values.to);
   return {
     keep: values.keep ?? false,
+    stream: values.stream ?? false,
     ...(values.feed ? { feed: values.feed } : {}),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),

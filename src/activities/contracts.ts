@@ -15,15 +15,18 @@ export interface ContractReference {
   lookbackHours?: number;
   /** Whether a backfill takes its chunks one after the other. */
   dependsOnPast?: boolean;
+  /** Whether it says how the source is streamed. */
+  streamed?: boolean;
 }
 
 /** Activities on contracts. */
 export function contractActivities({ environment, store }: ActivityResources) {
   const publications = { store, opsBucket: environment.buckets.ops };
   const toReference = (contract: CompiledContract): ContractReference => {
-    const { source, hash, lookbackHours, dependsOnPast } = contract;
+    const { source, hash, lookbackHours, dependsOnPast, stream } = contract;
     const uri = contractUri(environment.buckets.ops, source, hash);
-    return { hash, uri, table: tableName(contract), lookbackHours, ...(dependsOnPast ? { dependsOnPast } : {}) };
+    const flags = { ...(dependsOnPast ? { dependsOnPast } : {}), ...(stream ? { streamed: true } : {}) };
+    return { hash, uri, table: tableName(contract), lookbackHours, ...flags };
   };
   return {
     /** Compiles the source's contract, puts it into force where it is new and compatible, and pins what is in force. */

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { activityInfo, CancelledFailure, Context } from '@temporalio/activity';
-import type { protos } from '@google-cloud/dataflow';
 import { cupelError } from '../errors.ts';
 import type { FailureReport } from '../lakehouse/deltas/index.ts';
-import { ALREADY_EXISTS, FAILED_PRECONDITION, googleCode, googleError, isTransient, NOT_FOUND } from '../gcp/errors.ts';
+import { ALREADY_EXISTS, googleCode, googleError } from '../gcp/errors.ts';
+import { dataflowJobs, FAILED, SUCCEEDED } from './dataflow-jobs.ts';
+import type { AwaitDataflowJob, DataflowJob, Job } from './dataflow-jobs.ts';
 import { withHeartbeat } from './heartbeats.ts';
-import { MAX_MISSES, pause } from './polling.ts';
+import { pause } from './polling.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** A job to launch. Its name comes from the work; its labels say which work and which run asked. */
@@ -16,24 +17,11 @@ export interface LaunchDataflowJob {
   run: string;
   namePrefix: string;
   parameters: Record<string, string>;
+  /** Which template. Default `batch`. */
+  template?: 'batch' | 'stream';
+  /** Takes the place of the running job of the same name. Default false. */
+  update?: boolean;
 }
-
-/** A launched job. */
-export interface DataflowJob {
-  jobId: string;
-  jobName: string;
-}
-
-/** A job to wait for. */
-export interface AwaitDataflowJob extends DataflowJob {
-  /** `gs://…` where the job says which partitions it failed for. Default: it says so nowhere. */
-  report?: string;
-}
-
-type Job = protos.google.dataflow.v1beta3.IJob;
-
-const SUCCEEDED = new Set(['JOB_STATE_DONE', 'JOB_STATE_DRAINED', 'JOB_STATE_UPDATED']);
-const FAILED = new Set(['JOB_STATE_FAILED', 'JOB_STATE_CANCELLED']);
 
 /** Label values: at most 63 of lower-case letters, digits, - and _ (Google Cloud, "Requirements for labels"). */
 const label = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 40);
@@ -42,8 +30,9 @@ const label = (text: string): string => createHash('sha256').update(text).digest
 const TAKES_A_PLACE = 'ACTIVE';
 
 /** Activities on Dataflow. Launching is short and adopts a job whose launch answer was lost; awaiting is long and heartbeats. */
-export function dataflowActivities({ environment, dataflow, store }: ActivityResources) {
-  const where = { projectId: environment.project, location: environment.region };
+export function dataflowActivities(resources: ActivityResources) {
+  const { environment, dataflow, store } = resources;
+  const { where, failure, look, end, metricsOf } = dataflowJobs(resources);
   const { pollIntervalMs } = environment;
 
   async function findJob(
@@ -66,67 +55,16 @@ export function dataflowActivities({ environment, dataflow, store }: ActivityRes
     jobName: string,
     labels: Record<string, string>,
   ): Promise<DataflowJob> {
+    const { dataflowTemplate, dataflowStreamTemplate } = environment;
     const launchParameter = {
       jobName,
-      containerSpecGcsPath: environment.dataflowTemplate,
+      containerSpecGcsPath: spec.template === 'stream' ? dataflowStreamTemplate : dataflowTemplate,
       parameters: spec.parameters,
       environment: { additionalUserLabels: labels },
+      ...(spec.update ? { update: true } : {}),
     };
     const [answer] = await dataflow.templates.launchFlexTemplate({ ...where, launchParameter }, { timeout: 60_000 });
     return { jobId: answer.job?.id ?? '', jobName };
-  }
-
-  /** Why a job failed: for the partitions that its report names, else as a whole. */
-  async function failure(job: AwaitDataflowJob): Promise<Error> {
-    const report = job.report ? await store.readIfExists(job.report) : undefined;
-    const details = { job: job.jobId, errors: await errorsOf(job) };
-    if (!report) return cupelError('CUP_DATAFLOW_JOB_FAILED', details);
-    const { failed, newFields } = JSON.parse(report.toString('utf8')) as FailureReport;
-    if (newFields)
-      return cupelError('CUP_FIELDS_NEW', { job: job.jobId, fields: newFields.length, report: job.report });
-    return cupelError('CUP_PARTITIONS_FAILED', { job: job.jobId, partitions: failed.length, report: job.report });
-  }
-
-  /** The job's state; undefined where it cannot be told now. */
-  async function look(job: DataflowJob, misses: number): Promise<string | undefined> {
-    try {
-      const [found] = await dataflow.jobs.getJob(
-        { ...where, jobId: job.jobId, view: 'JOB_VIEW_SUMMARY' },
-        { timeout: 60_000 },
-      );
-      return String(found.currentState);
-    } catch (error) {
-      // A failure to look is no failure of the job; a new job may not be found at once.
-      const passing = isTransient(error) || googleCode(error) === NOT_FOUND;
-      if (passing && misses < MAX_MISSES) return undefined;
-      if (googleCode(error) === NOT_FOUND) throw cupelError('CUP_DATAFLOW_JOB_LOST', { job: job.jobId }, error);
-      throw googleError('Dataflow', `getJob ${job.jobId}`, error);
-    }
-  }
-
-  async function cancel(job: DataflowJob): Promise<void> {
-    try {
-      await dataflow.jobs.updateJob(
-        { ...where, jobId: job.jobId, job: { requestedState: 'JOB_STATE_CANCELLED' } },
-        { timeout: 60_000 },
-      );
-    } catch (error) {
-      if (googleCode(error) !== FAILED_PRECONDITION) throw googleError('Dataflow', `updateJob ${job.jobId}`, error); // it has ended
-    }
-  }
-
-  async function errorsOf(job: DataflowJob): Promise<string> {
-    const texts: string[] = [];
-    const request = { ...where, jobId: job.jobId, minimumImportance: 'JOB_MESSAGE_ERROR' } as const;
-    for await (const message of dataflow.messages.listJobMessagesAsync(request, { timeout: 60_000 }))
-      texts.push(message.messageText ?? '');
-    return texts.slice(-3).join(' | ');
-  }
-
-  async function metricsOf(job: DataflowJob): Promise<Record<string, number>> {
-    const [{ metrics }] = await dataflow.metrics.getJobMetrics({ ...where, jobId: job.jobId }, { timeout: 60_000 });
-    const user = (metrics ?? []).filter(({ name }) => name?.origin === 'user');
-    return Object.fromEntries(user.map(({ name, scalar }) => [name?.name ?? '', Number(scalar?.numberValue ?? 0)]));
   }
 
   async function awaitEnd(job: AwaitDataflowJob, tell: (details: unknown) => void): Promise<Record<string, number>> {
@@ -143,7 +81,7 @@ export function dataflowActivities({ environment, dataflow, store }: ActivityRes
       if (ended && state === 'JOB_STATE_CANCELLED') throw cupelError('CUP_DATAFLOW_JOB_CANCELLED', { job: job.jobId });
       if (ended) throw await failure(job);
       if (cancellationSignal.aborted && !cancelled) {
-        await cancel(job);
+        await end(job, 'JOB_STATE_CANCELLED');
         cancelled = true;
       }
       // Once cancelled, pause() would return at once for ever.

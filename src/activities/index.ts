@@ -14,6 +14,7 @@ import type { ActivityResources } from './resources.ts';
 import { rebuildActivities } from './rebuild.ts';
 import { redriveActivities } from './redrive.ts';
 import { silverActivities } from './silver.ts';
+import { streamActivities } from './streams.ts';
 import { temporalActivities } from './temporal.ts';
 import { upkeepActivities } from './upkeep.ts';
 
@@ -35,6 +36,7 @@ export function createActivities(resources: ActivityResources) {
     ...silverActivities(resources),
     ...monitorActivities(resources),
     ...notificationActivities(resources),
+    ...streamActivities(resources),
     ...temporalActivities(resources),
     ...upkeepActivities(resources),
   };

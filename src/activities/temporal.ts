@@ -2,15 +2,13 @@ import {
   WithStartWorkflowOperation,
   WorkflowFailedError,
   WorkflowIdConflictPolicy,
-  WorkflowIdReusePolicy,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { cupelError } from '../errors.ts';
-import { committerId, sourceId, TASK_QUEUE } from '../workflows/ids.ts';
-import type { committer, Submission } from '../workflows/committer.ts';
+import { sourceId, TASK_QUEUE } from '../workflows/ids.ts';
 import { overlaps } from '../workflows/range.ts';
 import type { Range } from '../workflows/range.ts';
 import type { Lease, source as sourceWorkflow } from '../workflows/source.ts';
@@ -18,6 +16,8 @@ import { withHeartbeat } from './heartbeats.ts';
 import { isOpen } from './open-runs.ts';
 import type { RunReference } from './open-runs.ts';
 import type { ActivityResources } from './resources.ts';
+import { submitBatches } from './submit-batches.ts';
+import type { SubmitBatches } from './submit-batches.ts';
 
 /** The innermost failure with a code; trying again would not help, since the workflow has ended. */
 function failureOf(workflowId: string, { cause }: WorkflowFailedError): Error {
@@ -108,25 +108,6 @@ export function temporalActivities({ temporal }: ActivityResources) {
     },
 
     /** Hands batches to the committer of a table, and starts it where there is none. */
-    async submitBatches(input: {
-      table: string;
-      contractUri: string;
-      batchIds: string[];
-      waiter: string;
-    }): Promise<void> {
-      const submissions = input.batchIds.map((batchId) => ({
-        batchId,
-        contractUri: input.contractUri,
-        waiter: input.waiter,
-      }));
-      await temporal.workflow.signalWithStart<typeof committer, [Submission[]]>('committer', {
-        workflowId: committerId(input.table),
-        taskQueue: TASK_QUEUE,
-        args: [{ table: input.table }],
-        signal: 'submit',
-        signalArgs: [submissions],
-        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      });
-    },
+    submitBatches: (input: SubmitBatches): Promise<void> => submitBatches(temporal, input),
   };
 }

@@ -28,6 +28,7 @@ export type CustomProperties = Pick<
   | 'maintenance'
   | 'quarantine'
   | 'commit'
+  | 'stream'
 >;
 
 const validate = new Ajv2020({ allErrors: true }).compile(CUSTOM_SCHEMA);

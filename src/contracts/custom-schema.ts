@@ -156,6 +156,7 @@ const OPTIONAL = [
   'messaging',
   'unknownFields',
   'ignoredFields',
+  'stream',
 ];
 
 /** JSON Schema of a contract's `customProperties`, by name. */
@@ -178,6 +179,10 @@ export const CUSTOM_SCHEMA: Schema = object(
     lookbackHours: { type: 'integer', minimum: 0 },
     quarantine: object({ maxShare: { type: 'number', minimum: 0, maximum: 1 } }),
     commit: object({ maxLatencySeconds: positive }),
+    stream: object({ maxBatch: { type: 'integer', minimum: 1, maximum: 50_000 }, maxLatencySeconds: positive }, [
+      'maxBatch',
+      'maxLatencySeconds',
+    ]),
     timeZone: text,
     dependsOnPast: { type: 'boolean' },
     maintenance,

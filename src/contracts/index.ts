@@ -11,7 +11,7 @@ export { normaliser } from './rules/normalise.ts';
 export type { Normalised, RecordContext } from './rules/normalise.ts';
 export { compareOrder, orderColumns } from './rules/order.ts';
 export { Reducer } from './rules/reducer.ts';
-export { rawRecord, readEnvelope, unpackObject, webhookRecordId } from './rules/unpack/index.ts';
+export { messageRecord, rawRecord, readEnvelope, unpackObject, webhookRecordId } from './rules/unpack/index.ts';
 export type { RawRecord, Unpacked, WebhookEnvelope } from './rules/unpack/index.ts';
 export { typeOfKinds } from './rules/unknown-fields.ts';
 export type { JsonKind, UnknownField } from './rules/unknown-fields.ts';
@@ -30,5 +30,6 @@ export type {
   IcebergField,
   MaintenancePolicy,
   SnapshotPolicy,
+  StreamPolicy,
   UnknownFieldPolicy,
 } from './types.ts';

@@ -75,6 +75,14 @@ export interface SnapshotPolicy {
   max?: number;
 }
 
+/** How messages of a source become batches while it is streamed. */
+export interface StreamPolicy {
+  /** Most messages of a batch. Default 5,000. */
+  maxBatch?: number;
+  /** Seconds that the first message of a batch waits for others, at most. Default 10. */
+  maxLatencySeconds?: number;
+}
+
 /** How a table is kept in order. */
 export interface MaintenancePolicy {
   /** Small files of one bucket from which on they become one. Default 8. */
@@ -172,6 +180,8 @@ export interface CompiledContract {
   maintenance?: MaintenancePolicy;
   quarantine: { maxShare: number };
   commit: { maxLatencySeconds: number };
+  /** Default: the source is not streamed, and has no subscription for it. */
+  stream?: StreamPolicy;
   jsonSchema: Record<string, unknown>;
   bigquerySchema: { name: string; type: string; mode: 'REQUIRED' | 'NULLABLE' }[];
   icebergSchema: { type: 'struct'; 'schema-id': number; fields: IcebergField[] };

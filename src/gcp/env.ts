@@ -41,6 +41,8 @@ export interface CupelEnvironment {
   };
   /** Flex Template of the Kappa job. `CUPEL_DATAFLOW_TEMPLATE`, default `gs://<ops bucket>/templates/kappa.json`. */
   dataflowTemplate: string;
+  /** Flex Template of the streaming job. `CUPEL_DATAFLOW_STREAM_TEMPLATE`, default `gs://<ops bucket>/templates/kappa-stream.json`. */
+  dataflowStreamTemplate: string;
   /** `CUPEL_DATAFORM_REPOSITORY`, default `projects/<project>/locations/<region>/repositories/cupel`. */
   dataformRepository: string;
   /** `CUPEL_FUNCTION_POLL_URL`; needed by the worker only. */
@@ -132,6 +134,7 @@ export function readEnvironment(env: Variables = process.env): CupelEnvironment 
       name: env.CUPEL_CATALOG_NAME || buckets.silver,
     },
     dataflowTemplate: env.CUPEL_DATAFLOW_TEMPLATE || `gs://${buckets.ops}/templates/kappa.json`,
+    dataflowStreamTemplate: env.CUPEL_DATAFLOW_STREAM_TEMPLATE || `gs://${buckets.ops}/templates/kappa-stream.json`,
     dataformRepository: env.CUPEL_DATAFORM_REPOSITORY || `projects/${project}/locations/${region}/repositories/cupel`,
     pollFunctionUrl: env.CUPEL_FUNCTION_POLL_URL || '',
     recordsTopic: env.CUPEL_RECORDS_TOPIC || 'cupel-records',

@@ -12,7 +12,8 @@ const BATCH = { maxMessages: 1_000, maxBytes: 9 << 20, maxMilliseconds: 1 };
 
 /**
  * One message per record, batched. Attributes: `record_id` (Bronze object and offset; duplicates carry the same one),
- * `carrier_order` (microseconds since 1970), `contract`, `bronze_object`.
+ * `carrier_order` (microseconds since 1970), `contract`, `bronze_object`; of a record that nobody can read, `malformed` says what was
+ * expected.
  */
 export function recordPublisher(pubsub: PubSub, topicName: string): RecordPublisher {
   const topic: Topic = pubsub.topic(topicName, { batching: BATCH });
@@ -30,6 +31,7 @@ export function recordPublisher(pubsub: PubSub, topicName: string): RecordPublis
             ...common,
             carrier_order: String(record.carrierOrder ?? carrierOrder ?? ''),
             record_id: record.recordId ?? `${object}#${record.offset}`,
+            ...(record.malformed === undefined ? {} : { malformed: record.malformed }),
           },
         }),
       );

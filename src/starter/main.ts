@@ -15,6 +15,7 @@ import { runCommand } from './verbs/run.ts';
 import { schedulesCommand } from './verbs/schedules/index.ts';
 import { sdkCommand } from './verbs/sdk.ts';
 import { silverCommand } from './verbs/silver.ts';
+import { streamCommand } from './verbs/stream.ts';
 import { temporalCommand } from './verbs/temporal.ts';
 
 /** gRPC channels of clients may hold the loop open, so the process is ended, once everything written has left it. */
@@ -50,6 +51,7 @@ for (const add of [
   goldCommand,
   schedulesCommand,
   sdkCommand,
+  streamCommand,
 ])
   add(program);
 

@@ -30,6 +30,8 @@ export interface Submission {
   contractUri: string;
   /** Workflow that waits for the outcome. */
   waiter: string;
+  /** Tells the waiter of a refusal only: a stream looks at storage for the rest. Default false. */
+  refusalsOnly?: boolean;
 }
 
 /** A batch that was refused. */
@@ -151,7 +153,11 @@ async function commitGroup(table: string, group: Submission[]): Promise<void> {
   const contractUri = group[0]?.contractUri ?? '';
   try {
     const outcomes = await working.commitBatches({ table, batchIds, contractUri });
-    await tellAll(group, settled, outcomes);
+    await tellAll(
+      group.filter(({ refusalsOnly }) => !refusalsOnly),
+      settled,
+      outcomes,
+    );
   } catch (error) {
     if (isCancellation(error)) throw error;
     if (batchIds.length === 1) return tellAll(group, refused, [refusal(batchIds[0] ?? '', error)]);

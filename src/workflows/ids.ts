@@ -34,6 +34,9 @@ export const maintainId = (source: string, date: string): string => `maintain/${
 /** What takes a source's refused records again; one that only counts runs beside it. */
 export const redriveId = (source: string, dryRun = false): string => `redrive/${source}${dryRun ? '/dry-run' : ''}`;
 
+/** Entity that keeps a source's streaming job alive. */
+export const streamId = (source: string): string => `stream/${source}`;
+
 /** What makes a source's table anew. */
 export const rebuildId = (source: string): string => `rebuild/${source}`;
 

@@ -11,4 +11,5 @@ export { rebuild } from './rebuild.ts';
 export { reconcile } from './reconcile.ts';
 export { redrive } from './redrive.ts';
 export { source } from './source.ts';
+export { stream } from './stream/stream.ts';
 export { tick } from './tick.ts';

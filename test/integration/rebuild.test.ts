@@ -11,8 +11,9 @@ import type { RebuildResult } from '../../src/workflows/rebuild.ts';
 import { contractOf } from '../support/contracts.ts';
 import { runKappaJob } from '../support/kappa-job.ts';
 import type { Lake } from '../support/lake.ts';
-import { startLakeWorkflows, tableRows } from '../support/lake-workflows.ts';
+import { startLakeWorkflows } from '../support/lake-workflows.ts';
 import type { LakeWorkflows } from '../support/lake-workflows.ts';
+import { tableRows } from '../support/table-rows.ts';
 import { exportText, readWithDuckDb, readWithPyIceberg } from '../support/silver-readers.ts';
 
 let lakehouse: LakeWorkflows;

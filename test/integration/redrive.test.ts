@@ -10,8 +10,9 @@ import type { RedriveInput, RedriveResult } from '../../src/workflows/redrive-me
 import { contractOf } from '../support/contracts.ts';
 import { runKappaJob } from '../support/kappa-job.ts';
 import type { Lake } from '../support/lake.ts';
-import { startLakeWorkflows, tableRows } from '../support/lake-workflows.ts';
+import { startLakeWorkflows } from '../support/lake-workflows.ts';
 import type { LakeWorkflows } from '../support/lake-workflows.ts';
+import { tableRows } from '../support/table-rows.ts';
 
 // The workflow with its real activities, real jobs, a real Cloud Storage server and a real Iceberg catalog. Temporal's time skips.
 

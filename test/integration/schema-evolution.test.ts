@@ -8,8 +8,9 @@ import type { Manifest } from '../../src/lakehouse/deltas/index.ts';
 import { IcebergTable } from '../../src/lakehouse/iceberg/index.ts';
 import type { PipelineResult } from '../../src/workflows/pipeline.ts';
 import type { Lake } from '../support/lake.ts';
-import { startLakeWorkflows, tableRows } from '../support/lake-workflows.ts';
+import { startLakeWorkflows } from '../support/lake-workflows.ts';
 import type { LakeWorkflows } from '../support/lake-workflows.ts';
+import { tableRows } from '../support/table-rows.ts';
 import { exportText, readWithDuckDb, readWithPyIceberg } from '../support/silver-readers.ts';
 
 let lakehouse: LakeWorkflows;

@@ -8,37 +8,17 @@ import type { CompiledContract } from '../../src/contracts/index.ts';
 import { cupelError } from '../../src/errors.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
 import { bronzeName } from '../../src/lakehouse/bronze/index.ts';
-import { downloadDataFiles } from '../../src/lakehouse/committer/download-data-files.ts';
-import { readParquet, Scratch } from '../../src/lakehouse/committer/scratch.ts';
 import type { FailureReport } from '../../src/lakehouse/deltas/index.ts';
-import { IcebergTable } from '../../src/lakehouse/iceberg/index.ts';
 import { TASK_QUEUE } from '../../src/workflows/ids.ts';
 import { contractOf } from './contracts.ts';
 import { fakeActivities } from './fake-activities.ts';
 import { BUCKETS, runKappaJob } from './kappa-job.ts';
 import { startLake } from './lake.ts';
-import type { Lake } from './lake.ts';
 import { memoryLedger } from './memory-ledger.ts';
 import { cupelWorker, timeSkipping } from './workflows.ts';
 
 /** Cupel's workflows with their own activities, real jobs, a real Cloud Storage server and a real Iceberg catalog. Temporal's time skips. */
 export type LakeWorkflows = Awaited<ReturnType<typeof startLakeWorkflows>>;
-
-/** Every row of a table with all its columns but the contract that made it, as JSON, in order of key. */
-export async function tableRows(lake: Lake, { sink, key }: CompiledContract): Promise<string[]> {
-  if (sink.kind !== 'iceberg') throw new Error('expected a table');
-  const table = await IcebergTable.load(lake.catalog, lake.store, sink.namespace, sink.table);
-  if (!table) return [];
-  const files = await table.dataFiles(table.current);
-  const rows: string[] = [];
-  await Scratch.use(lake.store, async (scratch) => {
-    const local = await downloadDataFiles(scratch, table.schema, files);
-    const relation = `select * exclude (_contract, _file) from ${readParquet(table.schema.fields, local)} order by ${key.join()}`;
-    for await (const part of scratch.stream(`select (to_json(t))::varchar from (${relation}) t`))
-      rows.push(...part.map(([row]) => String(row)));
-  });
-  return rows;
-}
 
 /** A BigQuery that has every dataset and table that it is asked for, with the columns that it is given. */
 function acceptingBigQuery(): object {

@@ -61,6 +61,7 @@ export const CHANGE_RULES: Record<Property, ChangeRule> = {
   maintenance: free('maintenance'),
   quarantine: free('quarantine'),
   commit: free('commit'),
+  stream: free('stream'),
   unknownFields: unknownFieldChanges,
   ignoredFields: ignoredFieldChanges,
   jsonSchema: generatedChanges('jsonSchema'),

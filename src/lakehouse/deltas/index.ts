@@ -1,4 +1,14 @@
 export { DeltaStore } from './delta-store.ts';
 export { encodeDelta, encodeParquet } from './encode-delta.ts';
 export { batchId, fingerprint, groupId } from './ids.ts';
-export type { Chunk, ChunkObject, DeltaFile, Done, FailureReport, Group, Manifest, PartitionOutcome } from './types.ts';
+export type {
+  Chunk,
+  ChunkObject,
+  DeltaFile,
+  Done,
+  FailureReport,
+  Group,
+  Manifest,
+  PartitionOutcome,
+  StreamedSpan,
+} from './types.ts';

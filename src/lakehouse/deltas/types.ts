@@ -16,6 +16,14 @@ export interface ChunkObject {
   part?: 'own' | 'before';
 }
 
+/** Messages of a streamed batch. */
+export interface StreamedSpan {
+  messages: number;
+  /** RFC 3339: least and greatest time of publishing. */
+  oldest: string;
+  newest: string;
+}
+
 /** What one job processes; stored as `chunks/<batchId>.json` in the ops bucket. */
 export interface Chunk {
   batchId: string;
@@ -33,6 +41,8 @@ export interface Chunk {
   again?: string;
   /** Windows that the job pulls itself, a partition each: its objects are known once they have landed. Default: none. */
   pull?: PullWindow[];
+  /** Its records are messages of a subscription, which no partition of Bronze holds whole. Default: they are objects of Bronze. */
+  stream?: StreamedSpan;
 }
 
 /** One Parquet file of a batch: rows of one bucket, one per key. */
@@ -80,8 +90,10 @@ export interface Manifest {
   quarantine: { reasonCode: string; count: number }[];
   /** Members that the contract does not know, by path, with the number of records that have each. Default: there were none. */
   unknownFields?: { field: string; records: number }[];
-  /** For each, `recordsIn = quarantined + reduced + rows`: a job that cannot say so publishes nothing. */
+  /** For each, `recordsIn = quarantined + reduced + rows`: a job that cannot say so publishes nothing. None of a stream. */
   byPartition: PartitionOutcome[];
+  /** Of a streamed batch: the messages that it holds. */
+  stream?: StreamedSpan;
 }
 
 /** How a batch ended; stored beside the manifest, create-only, and outlives snapshots. */

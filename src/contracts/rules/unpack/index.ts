@@ -1,10 +1,11 @@
 import type { CompiledContract } from '../../types.ts';
 import { csv } from './csv.ts';
 import { geojson } from './geojson.ts';
-import { pubsubAvro } from './pubsub-avro.ts';
+import { messageRecord, pubsubAvro } from './pubsub-avro.ts';
 import type { Unpacked, Unpacker } from './types.ts';
 import { webhookEnvelope } from './webhook-envelope.ts';
 
+export { messageRecord };
 export type { RawRecord, Unpacked } from './types.ts';
 export { readEnvelope, webhookRecordId } from './webhook-envelope.ts';
 export type { WebhookEnvelope } from './webhook-envelope.ts';

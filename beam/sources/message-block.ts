@@ -1,0 +1,46 @@
+import type { PCollection, Root } from 'apache-beam';
+import { normaliser } from '../../src/contracts/index.ts';
+import type { CompiledContract } from '../../src/contracts/index.ts';
+import { streamedRecord } from '../../src/lakehouse/streams/index.ts';
+import type { StreamedMessage } from '../../src/lakehouse/streams/index.ts';
+import { beam } from '../sdk.ts';
+import type { RefusedRecord } from '../sinks/quarantine.ts';
+import type { RecordSink } from './bronze-object.ts';
+
+/** Messages that a thread reads at once. */
+export interface MessageBlock {
+  messages: StreamedMessage[];
+}
+
+/** Records of a stream are counted together: no partition of Bronze is read whole. */
+export const STREAM_PARTITION = 'stream';
+
+/** Few enough for every thread to have some of a batch, enough to make asking cheap. */
+const BLOCK_MESSAGES = 500;
+
+/** A refused record, and the partition of Bronze that it belongs to. */
+export type RefusedMessage = RefusedRecord & { partition: string };
+
+/** Takes what messages hold. */
+type MessageSink = Omit<RecordSink, 'refused'> & { refused(record: RefusedMessage): void };
+
+/** Makes the function that applies a contract to one message of a stream. */
+export function messageReader(contract: CompiledContract): (message: StreamedMessage, sink: MessageSink) => void {
+  const normalise = normaliser(contract);
+  return (message, sink) => {
+    const { record, context, bronzeObject, partition } = streamedRecord(contract, message);
+    const result = normalise(record, context);
+    result.unknown?.forEach(sink.unknown);
+    if ('row' in result) return sink.row(result.row, record.value);
+    const raw = Buffer.from(message.data, 'base64');
+    sink.refused({ ...result.reject, bronzeObject, offset: record.offset, raw, partition });
+  };
+}
+
+/** The source of a streamed batch: its messages, in blocks. */
+export function messageBlocks(messages: StreamedMessage[]): (root: Root) => PCollection<string> {
+  const blocks: string[] = [];
+  for (let at = 0; at < messages.length; at += BLOCK_MESSAGES)
+    blocks.push(JSON.stringify({ messages: messages.slice(at, at + BLOCK_MESSAGES) } satisfies MessageBlock));
+  return (root) => root.apply(beam.create(blocks));
+}

@@ -1,0 +1,106 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Done } from '../../../../src/lakehouse/deltas/index.ts';
+import { StreamFollower } from '../../../../src/lakehouse/streams/index.ts';
+import type { FollowState, OpenBatch, StreamEntry } from '../../../../src/lakehouse/streams/index.ts';
+
+const WAIT_MS = 60_000;
+
+const log = new Map<number, StreamEntry>();
+const done = new Set<string>();
+let submitted: string[] = [];
+let recorded: string[] = [];
+let nowMs = 0;
+
+beforeEach(() => {
+  log.clear();
+  done.clear();
+  [submitted, recorded, nowMs] = [[], [], 0];
+});
+
+const ids = (batches: OpenBatch[]): string => batches.map(({ batchId }) => batchId).join('+');
+
+const resources = {
+  log: {
+    bounds: () =>
+      Promise.resolve({ first: log.size ? Math.min(...log.keys()) : 1, next: Math.max(0, ...log.keys()) + 1 }),
+    read: (number: number) => Promise.resolve(log.get(number)),
+    remove: (number: number) => Promise.resolve(void log.delete(number)),
+  },
+  deltas: { readDone: (_: string, id: string) => Promise.resolve(done.has(id) ? ({} as Done) : undefined) },
+  submit: (batches: OpenBatch[]) => Promise.resolve(void submitted.push(ids(batches))),
+  record: (batches: OpenBatch[]) => Promise.resolve(void recorded.push(ids(batches))),
+  now: () => nowMs,
+};
+
+function publish(number: number, contractUri = 'gs://ops/contracts/s/a.json'): void {
+  const at = new Date(nowMs).toISOString();
+  log.set(number, { batchId: `b${number}`, table: 't', contractUri, at, messages: 1, oldest: at, newest: at });
+}
+
+async function follower(state: FollowState = { next: 1, open: [] }): Promise<StreamFollower> {
+  const made = new StreamFollower(resources, state, WAIT_MS);
+  await made.begin();
+  return made;
+}
+
+test('batches wait for others until the first of them has waited long enough, and go together', async () => {
+  const following = await follower();
+  publish(1);
+  await following.round(false);
+  nowMs = 30_000;
+  publish(2);
+  await following.round(false);
+  expect(submitted).toEqual([]);
+  nowMs = WAIT_MS;
+  await following.round(false);
+  expect(submitted).toEqual(['b1+b2']);
+});
+
+test('batches of different contracts are submitted apart; a flush waits for nothing', async () => {
+  const following = await follower();
+  publish(1);
+  publish(2, 'gs://ops/contracts/s/b.json');
+  publish(3);
+  await following.round(true);
+  expect(submitted).toEqual(['b1+b3', 'b2']);
+});
+
+test('what is settled is recorded once and leaves the log, but for the newest entry', async () => {
+  const following = await follower();
+  [1, 2, 3].forEach((number) => publish(number));
+  await following.round(true);
+  done.add('b1').add('b3');
+  expect(ids(await following.round(false))).toBe('b1+b3');
+  expect(recorded).toEqual(['b1+b3']);
+  expect([...log.keys()]).toEqual([2, 3]);
+  done.add('b2');
+  expect(ids(await following.round(false))).toBe('b2');
+  expect(ids(await following.round(false))).toBe('');
+  expect([...log.keys()]).toEqual([3]);
+  expect(following.state).toEqual({ next: 4, open: [] });
+});
+
+test('a batch that stays unsettled is submitted again', async () => {
+  const following = await follower();
+  publish(1);
+  await following.round(true);
+  await following.round(true);
+  expect(submitted).toEqual(['b1']);
+  nowMs = 60_000;
+  await following.round(false);
+  expect(submitted).toEqual(['b1', 'b1']);
+});
+
+test('an attempt whose answer was lost is repeated from its beginning: nothing is overlooked, and nothing waited for', async () => {
+  [1, 2, 3, 4].forEach((number) => publish(number));
+  const lost = await follower();
+  await lost.round(true);
+  ['b1', 'b2', 'b3'].forEach((id) => done.add(id));
+  await lost.round(true);
+  expect([...log.keys()]).toEqual([4]);
+
+  const again = await follower({ next: 1, open: [] });
+  await again.round(true);
+  expect(ids(again.state.open)).toBe('b4');
+  expect(again.state.next).toBe(5);
+});
