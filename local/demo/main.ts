@@ -26,7 +26,7 @@ import type { DemoOptions } from './options.ts';
 import { deliverWebhooks, dropNetworks, publishReports, runRecent, untilArchived, untilRaw } from './others.ts';
 import { Printer } from './print.ts';
 import { exportAll, layers } from './report.ts';
-import type { Report, ReportResources } from './report.ts';
+import type { Report, ReportResources, StreamedReport } from './report.ts';
 import { Streaming } from './streaming.ts';
 import type { StreamingStage } from './streaming.ts';
 
@@ -75,18 +75,18 @@ async function ingestAndStream(
   usgs: UsgsServer | undefined,
   print: Printer,
   stage: StreamingStage | undefined,
-): Promise<{ ingested: Ingested; seconds: Record<string, number> }> {
+): Promise<{ ingested: Ingested; streamed?: StreamedReport; seconds: Record<string, number> }> {
   const began = print.seconds;
   const streaming = stage && (await Streaming.start(stage));
   const ingested = await ingest(running, feed, usgs, print, () => streaming?.halfWay());
   const seconds = { ingest: print.seconds - began };
   printIngest(print, seconds.ingest, ingested);
   if (!streaming) return { ingested, seconds };
-  const { result, seconds: rest } = await timed(print, () => streaming.finish(ingested.published));
-  const { messages, batches, launches, kills } = result;
+  const { result: streamed, seconds: rest } = await timed(print, () => streaming.finish(ingested.published));
+  const { messages, batches, launches, kills } = streamed;
   const text = `${messages} messages in ${batches} batches: each record three times, backwards, two rules versions, ${kills} kills, ${launches} jobs`;
   print.stage('stream', rest, BUDGET.stream, text);
-  return { ingested, seconds: { ...seconds, stream: rest } };
+  return { ingested, streamed, seconds: { ...seconds, stream: rest } };
 }
 
 async function ingest(
@@ -168,7 +168,7 @@ async function runLine(
   startup: number,
   stage: StreamingStage | undefined,
 ): Promise<Report> {
-  const { ingested, seconds: first } = await ingestAndStream(running, feed, usgs, print, stage);
+  const { ingested, streamed, seconds: first } = await ingestAndStream(running, feed, usgs, print, stage);
   const result = await runPipeline(running, feed);
   printPipeline(print, result);
   const others = await runOthers(running, print);
@@ -184,6 +184,7 @@ async function runLine(
   };
   return {
     feed: feed.title,
+    ...(streamed ? { streamed } : {}),
     bronze: { objects, alreadyLanded: ingested.alreadyLanded },
     ...found,
     stages: Object.fromEntries(Object.entries(seconds).map(([name, value]) => [name, { seconds: value }])),

@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { CompiledContract } from '../../src/contracts/index.ts';
-import type { ReportResources } from './report.ts';
+import { digestTable } from '../../src/lakehouse/committer/index.ts';
+import type { ReportResources, StreamedReport } from './report.ts';
 import { DemoStream } from './stream.ts';
-import type { Streamed } from './stream.ts';
 import { killAtOnce, publishBackwards, publishPoison, raiseRules } from './unruly.ts';
 
 /** What the stage works with. */
@@ -40,7 +40,7 @@ export class Streaming {
    *
    * @param published messages that polls have published
    */
-  async finish(published: number): Promise<Streamed & { kills: number }> {
+  async finish(published: number): Promise<StreamedReport> {
     const { resources, contract, stateDirectory, contractsDirectory } = this.#stage;
     const pubsub = await resources.pubsub();
     await this.#stream.untilSettled(published);
@@ -52,6 +52,8 @@ export class Streaming {
     this.#kills += killAtOnce(stateDirectory, 'worker');
     const third = await publishBackwards(resources, pubsub, contract);
     await this.#stream.untilSettled(before + 1 + second + third);
-    return { ...(await this.#stream.finish(pubsub)), kills: this.#kills };
+    const streamed = await this.#stream.finish(pubsub);
+    const table = await digestTable(resources, contract);
+    return { records: second, ...streamed, kills: this.#kills, ...table };
   }
 }

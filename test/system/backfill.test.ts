@@ -24,7 +24,7 @@ let first: Report;
 beforeAll(async () => {
   demos = new DemoFolder(await mkdtemp(path.join(tmpdir(), 'cupel-backfill-')));
   await writePolls(demos.inside('polls'), (await somePolls()).polls);
-  first = await demos.demo('first', '--keep');
+  first = await demos.demo('first', '--no-stream', '--keep');
 }, 120_000);
 afterAll(async () => {
   await demos.down();
