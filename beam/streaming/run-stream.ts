@@ -96,7 +96,7 @@ export class Stream {
     const { first, next } = await log.bounds();
     for (let number = first; number < next; number += 1) {
       const entry = await log.read(number);
-      if (entry) this.#backlog.add({ ...entry, atMs: Date.parse(entry.at) });
+      if (entry && !entry.over) this.#backlog.add({ ...entry, atMs: Date.parse(entry.at) });
     }
     this.#next = next;
   }
