@@ -84,6 +84,11 @@ export const ERRORS = {
   CUP_OBJECT_NOT_FOUND: { message: 'expected the object to exist', retryable: false },
   CUP_OBJECT_UNREADABLE: { message: 'expected an object in the format that the contract declares', retryable: false },
   CUP_OBJECT_URI_INVALID: { message: 'expected a URI of the form gs://bucket/name', retryable: false },
+  CUP_PARITY_OVERTAKEN: {
+    message: 'expected the table to be the one that was compared; a rebuild came between',
+    retryable: false,
+  },
+  CUP_PARITY_RUNNING: { message: 'expected no comparison of the source to run', retryable: false },
   CUP_PARTITIONS_FAILED: { message: 'expected every partition of the batch to be processable', retryable: false },
   CUP_PLAN_INVALID: { message: 'expected a plan as Cupel stores it', retryable: false },
   CUP_PRICES_INVALID: { message: 'expected a table of prices', retryable: false },

@@ -3,7 +3,7 @@ export type { EvolvedField, SeenField } from './evolve.ts';
 export { contractChanges, gravest } from './changes/index.ts';
 export type { ContractChange, Impact } from './changes/index.ts';
 export { canonicalHash } from './canonical.ts';
-export { compileContract } from './compile.ts';
+export { assembleContract, compileContract } from './compile.ts';
 export { REASON_CODES } from './reason-codes.ts';
 export type { ReasonCode } from './reason-codes.ts';
 export { bucketOf } from './rules/bucket.ts';

@@ -7,6 +7,7 @@ import { ingestCommand } from './verbs/ingest.ts';
 import { ledgerCommand } from './verbs/ledger.ts';
 import { localCommand } from './verbs/local.ts';
 import { monitorCommand } from './verbs/monitor.ts';
+import { parityCommand } from './verbs/parity.ts';
 import { prepareCommand } from './verbs/prepare.ts';
 import { quarantineCommand } from './verbs/quarantine.ts';
 import { reconcileCommand } from './verbs/reconcile.ts';
@@ -44,6 +45,7 @@ for (const add of [
   quarantineCommand,
   redriveCommand,
   reconcileCommand,
+  parityCommand,
   monitorCommand,
   backfillCommand,
   contractCommand,
