@@ -43,6 +43,7 @@ const BUDGET = {
   apps: 20,
   webhooks: 20,
   stream: 30,
+  parity: 15,
 };
 
 interface Running {
@@ -82,11 +83,14 @@ async function ingestAndStream(
   const seconds = { ingest: print.seconds - began };
   printIngest(print, seconds.ingest, ingested);
   if (!streaming) return { ingested, seconds };
-  const { result: streamed, seconds: rest } = await timed(print, () => streaming.finish(ingested.published));
-  const { messages, batches, launches, kills } = streamed;
+  const { result, seconds: rest } = await timed(print, () => streaming.finish(ingested.published));
+  const { messages, batches, launches, kills } = result;
   const text = `${messages} messages in ${batches} batches: each record three times, backwards, two rules versions, ${kills} kills, ${launches} jobs`;
   print.stage('stream', rest, BUDGET.stream, text);
-  return { ingested, streamed, seconds: { ...seconds, stream: rest } };
+  const { result: parity, seconds: proof } = await timed(print, () => streaming.prove());
+  const proved = `${parity.keys} keys recomputed from ${parity.objects} objects in batch, ${parity.differences} differ in any column`;
+  print.stage('parity', proof, BUDGET.parity, proved);
+  return { ingested, streamed: { ...result, parity }, seconds: { ...seconds, stream: rest, parity: proof } };
 }
 
 async function ingest(

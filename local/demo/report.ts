@@ -39,6 +39,8 @@ export interface StreamedReport {
   kills: number;
   rows: number;
   digest: string;
+  /** What `cupel parity` found: every column of every key against a batch over all of Bronze. */
+  parity: { keys: number; objects: number; differences: number };
 }
 
 /** What the tables are read with. */
