@@ -117,6 +117,7 @@ export const ERRORS = {
     message: 'expected a source whose contract names a topic of its own',
     retryable: false,
   },
+  CUP_STREAM_DROPPED_LATE: { message: 'expected a streaming job that drops no message as late', retryable: false },
   CUP_TABLE_SCHEMA: { message: 'expected the table to have the columns of the contract', retryable: false },
   CUP_TABLE_UNSUPPORTED: {
     message: 'expected an Iceberg v2 table of Parquet or Avro files, without delete files',
