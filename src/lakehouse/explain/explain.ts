@@ -12,7 +12,7 @@ import type { Processing } from './batches.ts';
 import { goldReach } from './gold.ts';
 import type { GoldResources } from './gold.ts';
 import { judge } from './judge.ts';
-import type { LostBy } from './judge.ts';
+import type { Judgement, LostBy } from './judge.ts';
 import { textMatcher } from './key.ts';
 import type { Selection } from './key.ts';
 import { findInLog } from './log.ts';
@@ -57,8 +57,7 @@ interface Group {
 /** A record of a log belongs to its hour, as an object of the log does. */
 function groupsOf(contract: CompiledContract, selection: Selection, scan: Scan, logRows: LogRow[]): Group[] {
   const { records } = scan;
-  if (contract.sink.kind !== 'append-log')
-    return [{ key: String(selection[0]?.value), hour: null, records, rows: [] }];
+  if (contract.sink.kind !== 'append-log') return [{ key: String(selection[0]?.value), hour: null, records, rows: [] }];
   const groups = new Map<string, Group>();
   const groupOf = (key: string, hour: string): Group => {
     const name = `${hour} ${key}`;
@@ -97,9 +96,10 @@ function toSilverRow(
   };
 }
 
-/** What decided over the next content, or over the same content under another order; a mere copy of the winner says nothing. */
-function decidedBy(ranked: { lostBy: LostBy | null }[]): LostBy | null {
-  return ranked.find(({ lostBy }) => lostBy && lostBy.part !== 'record')?.lostBy ?? null;
+/** What decided over the next other content; a later sighting of the winner's own content decides nothing. */
+function decidedBy(judgement: Judgement<Candidate> | undefined): LostBy | null {
+  const other = judgement?.ranked.find(({ of }) => of.row._record_hash !== judgement.row._record_hash);
+  return other?.lostBy ?? null;
 }
 
 /** Tells the story of a key: see {@link explain}. */
@@ -220,7 +220,7 @@ class Story {
       candidates.map((candidate) => ({ of: candidate, row: candidate.row })),
     );
     const rows = group.hour === null ? history.rows : group.rows.map(({ row }) => row);
-    const decided = decidedBy(judgement?.ranked ?? []);
+    const decided = decidedBy(judgement);
     const evidence = {
       ...{ contract, judgement, candidates, records: group.records, unreadable: scan.unreadable, rows },
       limited: this.#range !== undefined,
@@ -267,7 +267,9 @@ class Story {
         snapshots: history.snapshots,
       },
       rows,
-      unreadable: scan.unreadable.sort((a, b) => Number(b.holdsKey) - Number(a.holdsKey) || (a.object < b.object ? -1 : 1)),
+      unreadable: scan.unreadable.sort(
+        (a, b) => Number(b.holdsKey) - Number(a.holdsKey) || (a.object < b.object ? -1 : 1),
+      ),
       refusedInStream: kept.filter((of) => !isKnown(of)),
     };
   }

@@ -3,24 +3,8 @@ import type { ColumnType, CompiledContract, Row, Value } from '../../contracts/i
 import { googleError, isNotFound } from '../../gcp/errors.ts';
 import { formatTimestamp } from '../format.ts';
 import type { Dependent } from '../gold/dependents.ts';
+import type { GoldKnowledge, GoldRun } from '../gold/knowledge.ts';
 import type { RowChange, SilverHistory } from './silver.ts';
-
-/** The newest time that Gold is known to have been made from. */
-export interface GoldRun {
-  /** Time that every action read Silver as of, ISO 8601. */
-  asOf: string;
-  invocation: string;
-  /** When it was entered, ISO 8601. */
-  at: string;
-}
-
-/** What Gold is made of, as far as a source matters. */
-export interface GoldKnowledge {
-  /** Null: Gold was never made, or the ledger does not say so. */
-  run: GoldRun | null;
-  /** Tables that stand on the source. */
-  tables: Dependent[];
-}
 
 /** Where in a table of Gold a row is. */
 export interface GoldPlace {
@@ -108,9 +92,7 @@ async function countRows(
   types: ReadonlyMap<string, string>,
 ): Promise<number | null> {
   const conditions = place.map(({ column }, index) =>
-    types.get(column) === 'TIMESTAMP'
-      ? `${column} = TIMESTAMP(@v${index})`
-      : `CAST(${column} AS STRING) = @v${index}`,
+    types.get(column) === 'TIMESTAMP' ? `${column} = TIMESTAMP(@v${index})` : `CAST(${column} AS STRING) = @v${index}`,
   );
   const params = Object.fromEntries(place.map(({ value }, index) => [`v${index}`, value]));
   const query = `SELECT COUNT(*) AS n FROM \`${name}\` WHERE ${conditions.join(' AND ')}`;
