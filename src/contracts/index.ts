@@ -15,7 +15,7 @@ export { messageRecord, rawRecord, readEnvelope, unpackObject, webhookRecordId }
 export type { RawRecord, Unpacked, WebhookEnvelope } from './rules/unpack/index.ts';
 export { typeOfKinds } from './rules/unknown-fields.ts';
 export type { JsonKind, UnknownField } from './rules/unknown-fields.ts';
-export { hourOfMicros } from './rules/times.ts';
+export { hourOfMicros, rfc3339ToMicros } from './rules/times.ts';
 export type { Row, Value } from './row.ts';
 export { BIGQUERY_TYPES } from './schemas.ts';
 export { intervalOf, isPolled, isPulled } from './feeds.ts';

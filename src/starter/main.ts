@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { backfillCommand } from './verbs/backfill/index.ts';
 import { contractCommand } from './verbs/contract/index.ts';
 import { datasetCommand } from './verbs/dataset.ts';
+import { explainCommand } from './verbs/explain.ts';
 import { goldCommand } from './verbs/gold.ts';
 import { ingestCommand } from './verbs/ingest.ts';
 import { ledgerCommand } from './verbs/ledger.ts';
@@ -50,6 +51,7 @@ for (const add of [
   backfillCommand,
   contractCommand,
   datasetCommand,
+  explainCommand,
   goldCommand,
   schedulesCommand,
   sdkCommand,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ObjectStore } from '../object-store.ts';
 import type { Chunk, Done, Group, Manifest } from './types.ts';
 
+const PUBLISHED = /^([0-9a-f]{64})(\.done)?\.json$/;
 const DONE = /^([0-9a-f]{64})\.done\.json$/;
 const MANIFEST = /^([0-9a-f]{64})\.json$/;
 
@@ -103,6 +104,20 @@ export class DeltaStore {
     }
     for (const batches of Object.values(found)) batches.sort((a, b) => a.at.getTime() - b.at.getTime());
     return found;
+  }
+
+  /** Batches of a table whose manifest is there, in order of id, and whether each is settled. */
+  async listPublished(table: string): Promise<{ batchId: string; settled: boolean }[]> {
+    const prefix = `${this.#root}/_deltas/${table}/`;
+    const settled = new Set<string>();
+    const published: string[] = [];
+    for await (const object of this.#store.list(prefix)) {
+      const [, batchId, done] = PUBLISHED.exec(object.uri.slice(prefix.length)) ?? [];
+      if (!batchId) continue;
+      if (done) settled.add(batchId);
+      else published.push(batchId);
+    }
+    return published.map((batchId) => ({ batchId, settled: settled.has(batchId) }));
   }
 
   #landedUri(batchId: string): string {
