@@ -88,12 +88,16 @@ export async function reachTemporal({ native }: Connections): Promise<void> {
   await native.withDeadline(Date.now() + REACHABLE_WITHIN_MS, () => native.workflowService.getSystemInfo({}));
 }
 
-/** Makes a worker for each queue; none polls yet. */
+/**
+ * Makes a worker for each queue; none polls yet.
+ *
+ * @param resources what lineage is found and told with. Default: nobody is told
+ */
 export async function createWorkers(
   settings: WorkerSettings,
   { native, client }: Connections,
   activities: Activities,
-  resources: ActivityResources,
+  resources?: ActivityResources,
 ): Promise<Map<Queue, Worker>> {
   const bundle = await workflowBundle();
   const made = settings.queues.map(async (queue): Promise<[Queue, Worker]> => [
@@ -104,7 +108,7 @@ export async function createWorkers(
       taskQueue: queue,
       workflowBundle: bundle,
       activities,
-      interceptors: { activity: [() => ({ inbound: new CodedFailures() }), ...lineageOfActivities(resources)] },
+      interceptors: { activity: [() => ({ inbound: new CodedFailures() }), ...(resources ? lineageOfActivities(resources) : [])] },
       sinks: lineageSinks(resources),
       maxHeartbeatThrottleInterval: HEARTBEAT_WITHIN_MS,
       shutdownGraceTime: settings.shutdownGraceSeconds * 1_000,
