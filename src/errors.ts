@@ -81,6 +81,8 @@ export const ERRORS = {
   CUP_GOOGLE_UNAVAILABLE: { message: 'expected the Google API to answer', retryable: true },
   CUP_HOST_REFUSED: { message: "expected a host of the contract's list that is no private address", retryable: false },
   CUP_KEY_INVALID: { message: 'expected a key as the contract has it', retryable: false },
+  CUP_LINEAGE_REFUSED: { message: 'expected the receiver of lineage to accept the event', retryable: false },
+  CUP_LINEAGE_UNAVAILABLE: { message: 'expected the receiver of lineage to take the event', retryable: true },
   CUP_OBJECT_CORRUPT: { message: 'expected the object to match its checksums', retryable: false },
   CUP_OBJECT_NOT_FOUND: { message: 'expected the object to exist', retryable: false },
   CUP_OBJECT_UNREADABLE: { message: 'expected an object in the format that the contract declares', retryable: false },
