@@ -102,3 +102,19 @@ test('a header named __proto__ is a name like any other', async () => {
   expect(await rowsOf(bytes)).toEqual([expect.objectContaining({ network: 'ci' })]);
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 });
+
+test('a name of the header may have dots: a line is flat', async () => {
+  const dotted = contractOf('networks', (yaml) =>
+    yaml
+      .replace('operator: { from: operator }', "operator: { from: 'Op. (name)' }")
+      .replace('  - property: feeds', '  - { property: ignoredFields, value: [No. of staff] }\n  - property: feeds'),
+  );
+  const bytes = Buffer.from(`${HEADER.replace('operator', 'Op. (name)')},No. of staff,No\n${LINE},7,8`);
+  expect(await rowsOf(bytes, dotted)).toEqual([expect.objectContaining({ operator: 'Caltech' })]);
+  const { records } = await unpackObject(dotted, bytes, 'file');
+  const [record] = records;
+  if (!record) throw new Error('expected a record');
+  expect(normaliser(dotted)(record, { carrierOrder: undefined, bronzeObject: 'file' }).unknown).toEqual([
+    { path: ['No'], kind: 'string' },
+  ]);
+});
