@@ -249,9 +249,9 @@ async function runOthers(
 function printReport(print: Printer, report: Report): void {
   print.line('');
   print.line(`Bronze       ${report.bronze.objects} objects, ${report.quarantine.records} records in quarantine`);
-  for (const [name, { rows, digest, snapshots }] of Object.entries(report.silver)) {
-    const kind = snapshots ? `${snapshots} snapshots` : 'a log';
-    print.line(`Silver       silver.${name}: ${rows} rows, ${kind}, digest ${digest}`);
+  for (const [name, { kind, rows, digest, snapshots }] of Object.entries(report.silver)) {
+    const what = { iceberg: `${snapshots} snapshots`, 'append-log': 'a log', bigquery: 'made by Dataform' }[kind];
+    print.line(`Silver       silver.${name}: ${rows} rows, ${what}, digest ${digest}`);
   }
   for (const [name, { rows }] of Object.entries(report.gold)) print.line(`Gold         gold.${name}: ${rows} rows`);
 }
@@ -290,7 +290,8 @@ async function demo(options: DemoOptions): Promise<void> {
       startup,
       options.stream ? stageOf(running, state) : undefined,
     );
-    if (options.export) await exportAll(running.resources, running.contract, path.resolve(options.export));
+    const contracts = [running.contract, ...running.others];
+    if (options.export) await exportAll(running.resources, contracts, path.resolve(options.export));
     if (options.report) await writeReport(options.report, report);
     printReport(print, report);
     done = true;
