@@ -89,6 +89,6 @@ export class StreamLab {
       await commitStream(this.lake, contract);
       return lawRows(this.lake, contract);
     };
-    await expect.poll(committed, { timeout: 45_000, interval: 250 }).toEqual(rows);
+    await expect.poll(committed, { timeout: 90_000, interval: 250 }).toEqual(rows);
   }
 }
