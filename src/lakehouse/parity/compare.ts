@@ -38,8 +38,9 @@ const allColumns = (contract: CompiledContract): Column[] => [...contract.column
 /** View of one row per key, the greatest, and how many there are. A log holds a record once in each hour that it landed in. */
 function viewOf(alias: string, contract: CompiledContract, files: readonly string[]): string {
   const key = identifier(contract.key[0] ?? '');
-  const place = contract.sink.kind === 'append-log' ? `${key}, _hour` : key;
-  const sorted = orderColumns(contract).map((column) => `${identifier(column)} desc`);
+  const hour = contract.sink.kind === 'append-log' ? ['_hour'] : [];
+  const place = [key, ...hour].join(', ');
+  const sorted = [...orderColumns(contract), ...hour].map((column) => `${identifier(column)} desc`);
   return `create view ${alias} as select * exclude (_nth) from (
     select *, row_number() over (partition by ${key} order by ${sorted.join(', ')}) as _nth,
       count(*) over (partition by ${place}) as _copies
