@@ -19,7 +19,9 @@ const STREAM_PATIENCE_SECONDS = 600;
  */
 export async function parity(input: ParityInput): Promise<ParityResult> {
   const { source } = input;
-  const range = input.from && input.to ? canonicalRange({ from: input.from, to: input.to }) : undefined;
+  const { from, to } = input;
+  const whole = from === undefined && to === undefined;
+  const range = whole ? undefined : canonicalRange({ from: from ?? '', to: to ?? '' });
   tag({ source, kind: 'parity', stage: 'plan', ...(range ? { range } : {}) }, parityDetails(source, range, 'plans'));
   const { workflowId, firstExecutionRunId: runId } = workflowInfo();
   const shadow = await short.openShadow({ source, run: { workflowId, runId } });

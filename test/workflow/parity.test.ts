@@ -163,6 +163,12 @@ test('a source whose Bronze is empty is compared with nothing', async () => {
   expect(fake.compared).toMatchObject([{ now: { shadow: null } }]);
 });
 
+test('half a range is refused, and nothing is computed', async () => {
+  const fake = fakes([found({})]);
+  await expect(run(fake, { from: '2025-01-01' })).rejects.toMatchObject({ cause: { type: 'CUP_RANGE_INVALID' } });
+  expect(fake.calls).toEqual([]);
+});
+
 test('the shadow is dropped also where the comparison fails', async () => {
   const fake = fakes([], false, {
     compareWithShadow: () => Promise.reject(cupelError('CUP_PARITY_OVERTAKEN', { source: 's' })),

@@ -35,13 +35,15 @@ interface Bucket {
 
 const allColumns = (contract: CompiledContract): Column[] => [...contract.columns, ...systemColumns(contract)];
 
-/** View of one row per key, the greatest, and how many there are. */
+/** View of one row per key, the greatest, and how many there are. A log holds a record once in each hour that it landed in. */
 function viewOf(alias: string, contract: CompiledContract, files: readonly string[]): string {
   const key = identifier(contract.key[0] ?? '');
-  const sorted = orderColumns(contract).map((column) => `${identifier(column)} desc`);
+  const hour = contract.sink.kind === 'append-log' ? ['_hour'] : [];
+  const place = [key, ...hour].join(', ');
+  const sorted = [...orderColumns(contract), ...hour].map((column) => `${identifier(column)} desc`);
   return `create view ${alias} as select * exclude (_nth) from (
     select *, row_number() over (partition by ${key} order by ${sorted.join(', ')}) as _nth,
-      count(*) over (partition by ${key}) as _copies
+      count(*) over (partition by ${place}) as _copies
     from ${readParquet(allColumns(contract), files)}) where _nth = 1`;
 }
 

@@ -1,6 +1,5 @@
 export { compareTables } from './compare.ts';
 export type { CompareOptions } from './compare.ts';
-export { DIFFERENCE_KINDS } from './types.ts';
 export type {
   ComparedTable,
   Comparison,

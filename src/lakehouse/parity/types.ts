@@ -11,17 +11,7 @@ import type { CompiledContract } from '../../contracts/index.ts';
  * - `first_version`: the same record won, and the least version ever seen differs
  * - `duplicate`: the key has more than one row
  */
-export const DIFFERENCE_KINDS = [
-  'missing',
-  'behind',
-  'ahead',
-  'unknown',
-  'unequal',
-  'first_version',
-  'duplicate',
-] as const;
-
-export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
+export type DifferenceKind = 'missing' | 'behind' | 'ahead' | 'unknown' | 'unequal' | 'first_version' | 'duplicate';
 
 /**
  * Which half of equality is looked at. `lost`: whether Silver holds all that the shadow does. `invented`: whether Silver holds only
