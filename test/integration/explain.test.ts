@@ -82,6 +82,7 @@ const resources = () => ({
   ledger,
   bronzeBucket: 'cupel-bronze',
   quarantineBucket: 'cupel-quarantine',
+  opsBucket: 'cupel-ops',
   progress: () => undefined,
 });
 

@@ -8,6 +8,7 @@ import { fingerprint } from '../deltas/index.ts';
 import type { ChunkObject, DeltaStore, Manifest } from '../deltas/index.ts';
 import type { Ledger, LedgerState } from '../ledger/index.ts';
 import type { ObjectStore } from '../object-store.ts';
+import { StreamLog } from '../streams/index.ts';
 
 /** What became of a record after it landed, as batches and their outcomes say. */
 export type Processing =
@@ -33,8 +34,14 @@ export type Processing =
       state: 'failed';
       code: string;
     }
-  /** No batch has taken it; a stream may have, which names no objects. */
-  | { state: 'landed' }
+  /** It is, or was, the row of Silver, and no batch names it: a stream brought it, or a batch of another listing. */
+  | { state: 'committed' }
+  | {
+      /** No batch has taken it. */
+      state: 'landed';
+      /** Whether the source has ever been streamed: a stream names no objects, so it may have taken the record. */
+      streamed: boolean;
+    }
   /** Its partition was processed when it held other objects, and nobody can tell whether this was one of them. */
   | { state: 'unknown' };
 
@@ -44,6 +51,7 @@ export interface BatchResources {
   bronzeBucket: string;
   deltas: DeltaStore;
   ledger: Pick<Ledger, 'latest'>;
+  opsBucket: string;
 }
 
 /** A batch that names a partition, as its manifest does. */
@@ -75,42 +83,41 @@ export class Batches {
   readonly #partitions = new Map<string, Promise<(object: string) => Promise<Processing>>>();
   /** Manifests of batches that are settled but not in the ledger, and of those that wait. */
   readonly #fresh: BatchOfPartition[];
+  readonly #published: Published[];
+  readonly #streamed: boolean;
+  #all: Promise<BatchOfPartition[]> | undefined;
   readonly waiting: readonly Manifest[];
 
   private constructor(
     resources: BatchResources,
     contract: CompiledContract,
-    known: ReadonlyMap<string, LedgerState>,
-    fresh: { manifest: Manifest; settled: boolean }[],
+    read: { known: ReadonlyMap<string, LedgerState>; fresh: ReadManifest[]; published: Published[]; streamed: boolean },
   ) {
     this.#resources = resources;
     this.#contract = contract;
-    this.#known = known;
-    this.#fresh = fresh.flatMap(({ manifest, settled }) =>
-      manifest.byPartition.map((of) => ({ manifest, fingerprint: of.fingerprint, partition: of.partition, settled })),
-    );
-    this.waiting = fresh.filter(({ settled }) => !settled).map(({ manifest }) => manifest);
+    this.#known = read.known;
+    this.#fresh = ofPartitions(read.fresh);
+    this.#published = read.published;
+    this.#streamed = read.streamed;
+    this.waiting = read.fresh.filter(({ settled }) => !settled).map(({ manifest }) => manifest);
   }
 
   /** Reads the ledger once, and the manifests that it does not know: the ledger may lag or be lost, manifests are the truth. */
   static async open(resources: BatchResources, contract: CompiledContract): Promise<Batches> {
-    const { deltas, ledger } = resources;
+    const { store, deltas, ledger, opsBucket } = resources;
     const table = tableName(contract);
     const published = await deltas.listPublished(table);
     const states = await ledger.latest(contract.source, ['partition', 'batch']);
     const told = new Set(states.filter(({ kind }) => kind === 'batch').map(({ subject }) => subject));
-    const limit = pLimit(AT_ONCE);
     const unknown = published.filter(({ batchId, settled }) => !settled || !told.has(batchId));
-    const fresh = await Promise.all(
-      unknown.map(({ batchId, settled }) =>
-        limit(async () => {
-          const manifest = await deltas.readManifest(table, batchId);
-          return manifest ? [{ manifest, settled }] : [];
-        }),
-      ),
-    );
     const partitions = states.filter(({ kind }) => kind === 'partition');
-    return new Batches(resources, contract, new Map(partitions.map((of) => [of.subject, of])), fresh.flat());
+    return new Batches(resources, contract, {
+      known: new Map(partitions.map((of) => [of.subject, of])),
+      fresh: await readManifests(deltas, table, unknown),
+      published,
+      // The newest entry of a stream's log stays for good.
+      streamed: (await new StreamLog(store, opsBucket, contract.source).bounds()).next > 1,
+    });
   }
 
   /** What became of a record of an object. */
@@ -135,44 +142,54 @@ export class Batches {
   }
 
   async #judgePartition(partition: string): Promise<(object: string) => Promise<Processing>> {
+    const known = this.#known.get(partition);
+    const otherwise: Processing =
+      known?.state === 'failed'
+        ? { state: 'failed', code: String(known.detail.code) }
+        : { state: 'landed', streamed: this.#streamed };
     const batches = await this.#batchesOf(partition);
-    if (!batches.length) {
-      const known = this.#known.get(partition);
-      const otherwise: Processing =
-        known?.state === 'failed' ? { state: 'failed', code: String(known.detail.code) } : { state: 'landed' };
-      return () => Promise.resolve(otherwise);
-    }
+    if (!batches.length) return () => Promise.resolve(otherwise);
     const listing = await this.#listing(partition);
     const whole = batches.every((batch) => isListing(batch, listing));
     const ordered = whole ? listing : await this.#byLanding(listing);
     const held = batches.map((batch) => ({ batch, objects: heldBy(batch, ordered) }));
-    return (object) => this.#processingOf(held, object);
+    return (object) => this.#processingOf(held, object, otherwise);
   }
 
   async #processingOf(
     held: { batch: BatchOfPartition; objects: ReadonlySet<string> | undefined }[],
     object: string,
+    otherwise: Processing,
   ): Promise<Processing> {
     const holding = held.filter(({ objects }) => objects?.has(object)).map(({ batch }) => batch);
     // One of the present contract says more than one of another, and a settled one more than one that waits.
     const rank = ({ manifest, settled }: BatchOfPartition): number =>
       (manifest.contractHash === this.#contract.hash ? 2 : 0) + (settled ? 1 : 0);
     const [best] = holding.sort((a, b) => rank(b) - rank(a));
-    if (!best) return held.some(({ objects }) => !objects) ? { state: 'unknown' } : { state: 'landed' };
+    if (!best) return held.some(({ objects }) => !objects) ? { state: 'unknown' } : otherwise;
     const { batchId, contractHash: contract } = best.manifest;
     const done = await this.#resources.deltas.readDone(tableName(this.#contract), batchId);
     if (!done) return { state: 'waiting', batchId, contract };
     return { state: 'settled', batchId, outcome: done.outcome, snapshotId: done.snapshotId, contract };
   }
 
-  /** Batches that say that they hold the partition: the newest one that the ledger knows, and those that it does not know. */
+  /**
+   * Batches that say that they hold the partition: the newest one that the ledger knows, and those that it does not know. Where the
+   * newest run failed the ledger says nothing of those before it, so all manifests are read.
+   */
   async #batchesOf(partition: string): Promise<BatchOfPartition[]> {
     const known = this.#known.get(partition);
+    if (known?.state === 'failed') return (await this.#readAll()).filter((of) => of.partition === partition);
     const batchId = known?.state === 'done' ? known.detail.batchId : undefined;
     const manifest = typeof batchId === 'string' ? await this.#manifest(batchId) : undefined;
     const told = manifest && known ? [{ partition, manifest, fingerprint: known.fingerprint, settled: true }] : [];
-    const fresh = this.#fresh.filter((of) => of.partition === partition);
-    return [...told, ...fresh];
+    return [...told, ...this.#fresh.filter((of) => of.partition === partition)];
+  }
+
+  #readAll(): Promise<BatchOfPartition[]> {
+    const { deltas } = this.#resources;
+    this.#all ??= readManifests(deltas, tableName(this.#contract), this.#published).then(ofPartitions);
+    return this.#all;
   }
 
   #manifest(batchId: string): Promise<Manifest | undefined> {
@@ -203,6 +220,27 @@ export class Batches {
     return [...listing].sort((a, b) => (time(a) < time(b) ? -1 : time(a) > time(b) ? 1 : 0));
   }
 }
+
+/** A batch whose manifest is there. */
+type Published = Awaited<ReturnType<DeltaStore['listPublished']>>[number];
+
+type ReadManifest = { manifest: Manifest; settled: boolean };
+
+async function readManifests(deltas: DeltaStore, table: string, published: Published[]): Promise<ReadManifest[]> {
+  const limit = pLimit(AT_ONCE);
+  const reading = published.map(({ batchId, settled }) =>
+    limit(async () => {
+      const manifest = await deltas.readManifest(table, batchId);
+      return manifest ? [{ manifest, settled }] : [];
+    }),
+  );
+  return (await Promise.all(reading)).flat();
+}
+
+const ofPartitions = (read: ReadManifest[]): BatchOfPartition[] =>
+  read.flatMap(({ manifest, settled }) =>
+    manifest.byPartition.map(({ partition, fingerprint: of }) => ({ partition, manifest, fingerprint: of, settled })),
+  );
 
 type Fingerprinted = {
   manifest: Pick<Manifest, 'contractHash' | 'rulesVersion'>;

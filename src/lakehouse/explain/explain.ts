@@ -33,6 +33,7 @@ import { formatTimestamp } from '../format.ts';
 export interface ExplainResources extends CommitterResources {
   bronzeBucket: string;
   quarantineBucket: string;
+  opsBucket: string;
   ledger: Pick<Ledger, 'latest'>;
   /** Undefined: Gold is left out. */
   gold?: GoldResources;
@@ -81,7 +82,6 @@ function toSilverRow(
     name,
     typeof value === 'bigint' ? formatTimestamp(value) : value,
   ]);
-  const last = changes.at(-1)?.row;
   const same = (held: Row | null): boolean =>
     held !== null && held._record_id === row._record_id && held._record_hash === row._record_hash;
   return {
@@ -91,7 +91,7 @@ function toSilverRow(
     current: row._contract === contract.hash,
     rulesVersion: Number(row._rules_version),
     values: Object.fromEntries(values) as SilverRow['values'],
-    since: last ? sinceWhen(changes, same) : null,
+    since: sinceWhen(changes, same),
     logObject,
   };
 }

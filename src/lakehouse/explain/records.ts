@@ -1,6 +1,7 @@
 import { orderColumns } from '../../contracts/index.ts';
 import type { CompiledContract, Row, Value } from '../../contracts/index.ts';
 import { formatTimestamp } from '../format.ts';
+import type { Processing } from './batches.ts';
 import type { LostBy } from './judge.ts';
 import type { KeptRefusal } from './refusals.ts';
 import type { FoundRecord } from './scan.ts';
@@ -103,6 +104,11 @@ function common({ record, processing }: Pick<Candidate, 'record' | 'processing'>
   return { object, offset, recordId, ...message, partition, by, processing, kept: keptOf(kept, record) };
 }
 
+/** What Silver shows needs no batch as proof. */
+function provenBy(processing: Processing, shown: boolean): Processing {
+  return shown && processing.state !== 'settled' ? { state: 'committed' } : processing;
+}
+
 /** The stories of the records that the contract accepts, greatest first. */
 export function acceptedStories(told: Told): RecordStory[] {
   const { contract, judgement, decidedBy, changes, rows, kept } = told;
@@ -111,16 +117,19 @@ export function acceptedStories(told: Told): RecordStory[] {
   return judgement.ranked.map(({ of, lostBy }) => {
     const { row, record } = of;
     const same = row._record_hash === judgement.row._record_hash;
+    const inSilver = rows.some((held) => isOf(held, record.recordId, row));
+    const becameRow = sinceWhen(changes, (held) => isOf(held, record.recordId, row));
     return {
       ...common(of, kept),
+      processing: provenBy(of.processing, inSilver || becameRow !== null),
       outcome: lostBy ? 'lost' : 'winner',
       why: lostBy ? lostText(contract, lostBy, same) : wonText(contract, decidedBy),
       order: orderOf(contract, row),
       content: names.get(row._record_hash ?? null) ?? null,
       lostBy,
       refused: null,
-      inSilver: rows.some((held) => isOf(held, record.recordId, row)),
-      becameRow: sinceWhen(changes, (held) => isOf(held, record.recordId, row)),
+      inSilver,
+      becameRow,
     };
   });
 }

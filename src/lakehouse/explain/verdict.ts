@@ -51,16 +51,11 @@ const nameOf = ({ record }: Candidate): string => `${record.object}#${record.off
 const isCommitted = ({ hash }: CompiledContract, { processing }: Candidate): boolean =>
   processing.state === 'settled' && processing.contract === hash;
 
-const PENDING: Record<Exclude<Processing['state'], 'settled'>, (of: never) => string> = {
-  waiting: ({ batchId }: { batchId: string }) => `batch ${short(batchId)} holds it and waits for the committer`,
-  failed: ({ code }: { code: string }) => `the newest run over its partition failed with ${code}`,
-  landed: () => 'no batch has taken it',
-  unknown: () => 'its partition has changed since it was processed',
-};
-
 /** What keeps a record from Silver. */
 function pendingText(processing: Processing): string {
-  return processing.state === 'settled' ? '' : PENDING[processing.state](processing as never);
+  if (processing.state === 'waiting') return `batch ${short(processing.batchId)} holds it and waits for the committer`;
+  if (processing.state === 'failed') return `the newest run over its partition failed with ${processing.code}`;
+  return processing.state === 'landed' ? 'no batch has taken it' : 'its partition has changed since it was processed';
 }
 
 /** Silver's row comes before the winner. */

@@ -26,7 +26,10 @@ function processingText({ processing, outcome }: RecordStory): string {
       return `batch ${short(processing.batchId)} waits for the committer`;
     case 'failed':
       return `its partition failed: ${processing.code}`;
+    case 'committed':
+      return 'committed';
     case 'landed':
+      if (processing.streamed) return 'landed; no batch took it, a stream may have';
       return outcome === 'refused' ? 'landed' : 'landed, not committed yet';
     case 'unknown':
       return 'landed, its partition has changed since';

@@ -58,11 +58,11 @@ async function run(resources: ActivityResources, source: string, key: string, op
   const contract = await contractOf(resources, source);
   const selection = readKey(contract, key);
   const range = rangeOf(options);
-  const { bronze: bronzeBucket, quarantine: quarantineBucket } = resources.environment.buckets;
+  const { bronze: bronzeBucket, quarantine: quarantineBucket, ops: opsBucket } = resources.environment.buckets;
   const knowledge = options.gold ? await goldOf(resources, contract) : undefined;
   const gold = knowledge ? { gold: { bigquery: resources.bigquery, knowledge } } : {};
   const explanation = await explain(
-    { ...resources, bronzeBucket, quarantineBucket, progress, ...gold },
+    { ...resources, bronzeBucket, quarantineBucket, opsBucket, progress, ...gold },
     contract,
     selection,
     range,
