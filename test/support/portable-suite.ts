@@ -33,6 +33,9 @@ const contract = earthquakes((yaml) =>
 );
 const strict = earthquakes();
 
+/** Whole numbers of the records are greater: they need 64 bits. */
+const BEYOND = 2 ** 31;
+
 /** A record; of an id that ends in 00 one that is refused. */
 function record(id: number, version: number): string {
   const properties = {
@@ -41,6 +44,7 @@ function record(id: number, version: number): string {
     updated: 1_700_000_000_000 + version,
     place: `${id} km S of Łódź "地震"`,
     tsunami: id % 2,
+    sig: BEYOND + id,
     url: `https://example.org/eventpage/us${id}`,
   };
   return JSON.stringify({ type: 'Feature', properties, geometry: { type: 'Point', coordinates: [id % 180, -0.5, 0] } });
@@ -101,7 +105,8 @@ export function portableSuite(start: () => Promise<BeamRunner>): void {
     expect(manifest.quarantine).toEqual([{ reasonCode: 'wrong_type', count: (2 * OBJECTS) / 100 }]);
     expect(manifest.reduced).toBeGreaterThan(OBJECTS / 2);
     expect(rows).toHaveLength(manifest.rows);
-    // Versions in milliseconds, far beyond 2^31, as INT64 in microseconds.
+    const significance = rows.map((row) => Number(/"significance":"(\d+)n"/.exec(row)?.[1]));
+    expect(Math.min(...significance)).toBeGreaterThan(BEYOND);
     expect(rows.filter((row) => !row.includes('"_first_version":"2023-11-14T22:13:'))).toEqual([]);
   }, 600_000);
 
