@@ -8,6 +8,7 @@ import type * as StandardCoders from 'apache-beam/coders/standard_coders';
 import type * as Values from 'apache-beam/values';
 import type * as DirectRunner from 'apache-beam/runners/direct_runner';
 import type * as Portable from 'apache-beam/runners/portable_runner/runner';
+import type * as Metrics from 'apache-beam/worker/metrics';
 import type * as JobApi from 'apache-beam/proto/beam_job_api';
 
 // The SDK is CommonJS whose names ESM cannot see, and its parts import each other in circles: the whole comes first.
@@ -18,6 +19,7 @@ export const { requireForSerialization } = require('apache-beam/serialization') 
 export const { directRunner } = require('apache-beam/runners/direct_runner') as typeof DirectRunner;
 export const { PortableRunner } = require('apache-beam/runners/portable_runner/runner') as typeof Portable;
 export const { JobState_Enum: JobState } = require('apache-beam/proto/beam_job_api') as typeof JobApi;
+export const { aggregateMetrics } = require('apache-beam/worker/metrics') as typeof Metrics;
 const { withCoderInternal, groupByKey } = require('apache-beam/transforms/internal') as typeof Internal;
 const { KVCoder } = require('apache-beam/coders/required_coders') as typeof RequiredCoders;
 const { StrUtf8Coder, PaneInfoCoder } = require('apache-beam/coders/standard_coders') as typeof StandardCoders;
