@@ -90,6 +90,7 @@ function common(options: CloudOptions): Record<string, string> {
     CUPEL_WEBHOOK_SECRETS_GITHUB_EVENTS:
       process.env.CUPEL_WEBHOOK_SECRETS_GITHUB_EVENTS ?? randomBytes(24).toString('hex'),
     CUPEL_POLL_INTERVAL_MS: '100',
+    CUPEL_OPENLINEAGE_FILE: path.join(options.stateDirectory, 'lineage.ndjson'),
     TEMPORAL_NAMESPACE: NAMESPACE,
     ...(options.httpEndpoints
       ? { CUPEL_HTTP_ENDPOINTS: options.httpEndpoints, CUPEL_ALLOW_PRIVATE_ADDRESSES: '1' }

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { BigQuery } from '@google-cloud/bigquery';
@@ -21,6 +21,8 @@ export interface Report {
   silver: Record<string, { rows: number; digest: string; snapshots: number }>;
   gold: Record<string, { rows: number }>;
   quarantine: { records: number };
+  /** Events of OpenLineage in this cloud's file. */
+  lineage: { events: number };
   stages: Record<string, { seconds: number }>;
   urls: Cloud['urls'];
 }
@@ -69,6 +71,11 @@ export async function layers(
     gold: Object.fromEntries(gold),
     quarantine: { records: await countObjects(store, `gs://${environment.buckets.quarantine}/${contract.source}/`) },
   };
+}
+
+/** Events of OpenLineage that workers have written to a file so far. */
+export async function countLineage(file: string): Promise<number> {
+  return (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean).length;
 }
 
 /** Writes each table as `<layer>.<table>.ndjson`. */
