@@ -90,6 +90,7 @@ async function common(options: CloudOptions): Promise<Record<string, string>> {
     CUPEL_CONTRACTS_DIR: contractsDirectory,
     ...(await webhookSecrets(contractsDirectory)),
     CUPEL_POLL_INTERVAL_MS: '100',
+    CUPEL_OPENLINEAGE_FILE: path.join(options.stateDirectory, 'lineage.ndjson'),
     TEMPORAL_NAMESPACE: NAMESPACE,
     ...(options.httpEndpoints
       ? { CUPEL_HTTP_ENDPOINTS: options.httpEndpoints, CUPEL_ALLOW_PRIVATE_ADDRESSES: '1' }

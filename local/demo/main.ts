@@ -25,7 +25,7 @@ import { HELP, readOptions } from './options.ts';
 import type { DemoOptions } from './options.ts';
 import { deliverWebhooks, dropNetworks, publishReports, runRecent, untilArchived, untilRaw } from './others.ts';
 import { Printer } from './print.ts';
-import { exportAll, layers } from './report.ts';
+import { countLineage, exportAll, layers } from './report.ts';
 import type { Report, ReportResources, StreamedReport } from './report.ts';
 import { Streaming } from './streaming.ts';
 import type { StreamingStage } from './streaming.ts';
@@ -191,6 +191,7 @@ async function runLine(
     ...(streamed ? { streamed } : {}),
     bronze: { objects, alreadyLanded: ingested.alreadyLanded },
     ...found,
+    lineage: { events: await countLineage(running.cloud.env.CUPEL_OPENLINEAGE_FILE ?? '') },
     stages: Object.fromEntries(Object.entries(seconds).map(([name, value]) => [name, { seconds: value }])),
     urls: running.cloud.urls,
   };
@@ -254,6 +255,7 @@ function printReport(print: Printer, report: Report): void {
     print.line(`Silver       silver.${name}: ${rows} rows, ${what}, digest ${digest}`);
   }
   for (const [name, { rows }] of Object.entries(report.gold)) print.line(`Gold         gold.${name}: ${rows} rows`);
+  print.line(`Lineage      ${report.lineage.events} events of OpenLineage`);
 }
 
 async function writeReport(file: string, report: Report): Promise<void> {

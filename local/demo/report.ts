@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { BigQuery } from '@google-cloud/bigquery';
@@ -32,6 +32,8 @@ export interface Report {
   quarantine: { records: number };
   /** Undefined: the demo went without. */
   streamed?: StreamedReport;
+  /** Events of OpenLineage in this cloud's file. */
+  lineage: { events: number };
   stages: Record<string, { seconds: number }>;
   urls: Cloud['urls'];
 }
@@ -107,6 +109,11 @@ export async function layers(
     gold: Object.fromEntries(gold),
     quarantine: { records: await countObjects(store, `gs://${environment.buckets.quarantine}/${contract.source}/`) },
   };
+}
+
+/** Events of OpenLineage that workers have written to a file so far. */
+export async function countLineage(file: string): Promise<number> {
+  return (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean).length;
 }
 
 async function exportSilver(resources: ReportResources, contract: CompiledContract, directory: string): Promise<void> {

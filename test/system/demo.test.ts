@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -11,7 +11,9 @@ import { feltReports } from '../../local/felt/reports.ts';
 import type { FeltEarthquake } from '../../local/felt/reports.ts';
 import { simulateDeliveries } from '../../local/github/deliveries.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
+import type { LineageEvent } from '../../src/lineage/index.ts';
 import { DemoFolder } from '../support/demo-run.ts';
+import { lineageErrors, nameOf, upstreamOf } from '../support/openlineage.ts';
 import { somePolls, writePolls } from '../support/polls-folder.ts';
 
 const run = promisify(execFile);
@@ -43,6 +45,7 @@ beforeAll(async () => {
     said.digest = await demos.cupel('silver', 'digest', 'earthquakes', '--json');
     said.export = await demos.cupel('silver', 'export', 'earthquakes');
     said.ledger = await demos.cupel('ledger', 'show', 'earthquakes', '--kind', 'partition', '--json');
+    await copyFile(demos.inside('state/lineage.ndjson'), demos.inside('first.lineage.ndjson'));
     said.run = await demos.cupel('run', 'earthquakes', '--from', '2000-01-01', '--to', '2030-01-01', '--json');
   } finally {
     await demos.down();
@@ -144,6 +147,35 @@ test('the command line tells the same, and a run over everything finds it done',
     toProcess: 0,
   });
   expect(gold.state).toBe('unchanged');
+});
+
+test('lineage is told by the specification, and every table of Gold comes from Bronze, through Silver where it stands on that', async () => {
+  const text = await readFile(demos.inside('first.lineage.ndjson'), 'utf8');
+  const events = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LineageEvent);
+  expect(events.flatMap(lineageErrors)).toEqual([]);
+  expect(first.lineage.events).toBeGreaterThan(100);
+  const begun = new Set(events.filter(({ eventType }) => eventType === 'START').map(({ run }) => run?.runId));
+  const ended = events.filter(({ eventType }) => eventType === 'COMPLETE');
+  expect(ended.filter(({ run }) => !begun.has(run?.runId))).toEqual([]);
+  const gold = new Set(events.flatMap(({ outputs }) => outputs.map(nameOf)).filter((name) => name.includes('.gold.')));
+  expect([...gold].sort()).toEqual(
+    ['daily_seismicity', 'felt_by_event', 'networks', 'repo_activity', 'repo_events', 'revision_latency'].map(
+      (name) => `bigquery cupel-local.gold.${name}`,
+    ),
+  );
+  const bronze = { quakes: 'gs://cupel-bronze earthquakes/', raw: 'bigquery cupel-local.raw.' };
+  for (const table of gold) {
+    const upstream = [...upstreamOf(events, table)];
+    const of = table.includes('.repo_') ? bronze.raw : bronze.quakes;
+    expect(
+      upstream.some((name) => name.startsWith(of)),
+      `${table} from ${upstream.join(', ')}`,
+    ).toBe(true);
+    if (of === bronze.quakes) expect(upstream).toContain('gs://cupel-silver silver/earthquakes');
+  }
 });
 
 test('a second run polls everything again, lands nothing and commits nothing', async () => {

@@ -22,8 +22,9 @@ const TRIES = { most: 6, firstPauseMs: 300 };
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 
 async function post({ url, endpoint, apiKey, timeoutMs }: HttpReceiver, body: string, signal: AbortSignal) {
-  const { host } = new URL(url);
-  const address = `${url.replace(/\/$/, '')}/${endpoint.replace(/^\//, '')}`;
+  const address = new URL(url);
+  const { host } = address;
+  address.pathname = `${address.pathname.replace(/\/$/, '')}/${endpoint.replace(/^\//, '')}`;
   const response = await fetch(address, {
     method: 'POST',
     headers: {
