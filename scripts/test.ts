@@ -24,6 +24,7 @@ const KINDS: Kind[] = [
   { name: 'workflow', budget: 240, tools: ['temporal', 'testServer'], workers: 2 },
   { name: 'integration', budget: 240, tools: [...SERVERS, 'pyicebergPython'], workers: 2 },
   { name: 'system', budget: 420, tools: [...SERVERS, 'pyicebergPython'], workers: 1 },
+  { name: 'soak', budget: 1200, tools: SERVERS, workers: 1, optIn: true },
   {
     name: 'spark',
     budget: 120,

@@ -3,15 +3,17 @@ import type { CompiledContract } from '../../contracts/index.ts';
 import { tableName } from '../committer/silver-table.ts';
 import { batchId } from '../deltas/index.ts';
 import type { Chunk, StreamedSpan } from '../deltas/index.ts';
+import { bronzeHourOf } from './record.ts';
 import type { StreamedMessage } from './record.ts';
 
 const toTime = (micros: bigint): string => new Date(Number(micros / 1000n)).toISOString();
 
-function spanOf(messages: readonly StreamedMessage[]): StreamedSpan {
+function spanOf(contract: CompiledContract, messages: readonly StreamedMessage[]): StreamedSpan {
   const times = messages.map(({ publishTime }) => BigInt(publishTime));
   const least = times.reduce((a, b) => (b < a ? b : a));
   const greatest = times.reduce((a, b) => (b > a ? b : a));
-  return { messages: messages.length, oldest: toTime(least), newest: toTime(greatest) };
+  const fromHour = messages.map((message) => bronzeHourOf(contract, message)).reduce((a, b) => (b < a ? b : a));
+  return { messages: messages.length, oldest: toTime(least), newest: toTime(greatest), fromHour };
 }
 
 /**
@@ -36,6 +38,6 @@ export function toStreamChunk(contract: CompiledContract, messages: StreamedMess
     fingerprint,
     partitions: [{ partition, fingerprint }],
     objects: [],
-    stream: spanOf(messages),
+    stream: spanOf(contract, messages),
   };
 }

@@ -8,7 +8,8 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { StreamEnd, StreamSeen } from '../../activities/streams.ts';
+import type { StreamEnd } from '../../activities/streams.ts';
+import type { ErrorCode } from '../../errors.ts';
 import { streamSubscription } from '../../lakehouse/streams/subscription.ts';
 import { launching, short, waiting } from '../activities.ts';
 import { refused } from '../committer.ts';
@@ -18,15 +19,20 @@ import { streamDetails } from './details.ts';
 import { newStream, resumeStream, stopStream, streamStatus, updateStream } from './messages.ts';
 import type { StreamInput, StreamResult, StreamState } from './messages.ts';
 import { noteEnd, noteFailure, noteHealth, replayBronze, waitForLaunch } from './restart.ts';
+import { noteRefused, take } from './take.ts';
 
 /** Until the next look at a job, after one that was refused. */
 const LOOK_AGAIN = '1 minute';
+
+const LATE: ErrorCode = 'CUP_STREAM_DROPPED_LATE';
 
 /** What somebody asked of the stream. */
 interface Asked {
   stop: boolean;
   update: boolean;
   resume: boolean;
+  /** A batch was refused: the job ends, Bronze is replayed, and another one is launched. */
+  drain: boolean;
 }
 
 /**
@@ -43,8 +49,8 @@ export async function stream(input: StreamInput): Promise<StreamResult> {
     while (state.job || !asked.stop) {
       await startAnew(source, state, asked);
       if (!state.job || asked.update) await launch(source, state, asked);
-      if (state.job && asked.stop) await drain(source, state);
-      if (state.job) await watch(source, state);
+      if (state.job && (asked.stop || asked.drain)) await drain(source, state);
+      if (state.job) await watch(source, state, asked);
     }
   } catch (error) {
     // Whoever cancels the stream does not want its job to go on alone.
@@ -65,20 +71,21 @@ async function checkStreamed(source: string): Promise<void> {
 }
 
 function listen(state: StreamState): Asked {
-  const asked: Asked = { stop: false, update: false, resume: false };
+  const asked: Asked = { stop: false, update: false, resume: false, drain: false };
   setHandler(stopStream, () => void (asked.stop = true));
   setHandler(updateStream, () => void (asked.update = true));
   setHandler(resumeStream, () => void (asked.resume = true));
   setHandler(streamStatus, () => state, { description: 'what it does, and how far it is' });
   setHandler(refused, (batches) => {
-    const ids = new Set(batches.map(({ batchId }) => batchId));
-    const mine = state.follow.open.filter(({ batchId }) => ids.has(batchId));
     const [first] = batches;
-    if (!mine.length || !first) return;
-    // Its messages were acknowledged: what it held is in Bronze only, and a run over Bronze says what is wrong with it.
-    state.replayFrom = mine.map(({ oldest }) => oldest).reduce((a, b) => (a < b ? a : b), state.replayFrom ?? '9');
-    state.lastFailure = { code: first.code, message: first.message, at: new Date(Date.now()).toISOString() };
-    state.follow.open = state.follow.open.filter((batch) => !mine.includes(batch));
+    if (!first) return;
+    noteRefused(
+      state,
+      batches.map(({ batchId }) => batchId),
+    );
+    noteFailure(state, ApplicationFailure.nonRetryable(first.message, first.code));
+    // Nothing more is to be acknowledged that nobody commits.
+    asked.drain = true;
   });
   return asked;
 }
@@ -90,7 +97,7 @@ function show(source: string, state: StreamState, phase: StreamState['phase']): 
 
 /** Signals that nobody has acted on are acted on before the history ends. */
 async function startAnew(source: string, state: StreamState, asked: Asked): Promise<void> {
-  if (!workflowInfo().continueAsNewSuggested || asked.stop || asked.update) return;
+  if (!workflowInfo().continueAsNewSuggested || asked.stop || asked.update || asked.drain) return;
   await continueAsNew<typeof stream>({ source, state });
 }
 
@@ -101,7 +108,7 @@ async function launch(source: string, state: StreamState, asked: Asked): Promise
     if (asked.stop) return;
     await replayBronze(source, state);
   }
-  Object.assign(asked, { resume: false, update: false });
+  Object.assign(asked, { resume: false, update: false, drain: false });
   show(source, state, 'launching');
   try {
     await launchJob(source, state);
@@ -131,7 +138,13 @@ async function launchJob(source: string, state: StreamState): Promise<void> {
     ...(state.job ? { update: true } : {}),
     parameters: { contract: contract.uri, subscription: streamSubscription(source), report },
   });
-  Object.assign(state, { contract, job: { ...job, report }, launchedMs: Date.now(), launches: launch });
+  Object.assign(state, {
+    contract,
+    job: { ...job, report },
+    launchedMs: Date.now(),
+    launches: launch,
+    droppedAsLate: 0,
+  });
 }
 
 async function drain(source: string, state: StreamState): Promise<void> {
@@ -140,20 +153,11 @@ async function drain(source: string, state: StreamState): Promise<void> {
   show(source, state, 'draining');
 }
 
-function take(state: StreamState, seen: StreamSeen): void {
-  state.batches += seen.batches;
-  state.messages += seen.messages;
-  state.lagSeconds = seen.lagSeconds;
-  state.droppedAsLate = seen.droppedAsLate;
-  if (seen.newest && seen.newest > (state.settledThrough ?? '')) state.settledThrough = seen.newest;
-  state.follow = seen.state;
-}
-
 function following(source: string, { contract, follow }: StreamState) {
   return { source, contractUri: contract?.uri ?? '', waiter: workflowInfo().workflowId, state: follow };
 }
 
-async function watch(source: string, state: StreamState): Promise<void> {
+async function watch(source: string, state: StreamState, asked: Asked): Promise<void> {
   const { job } = state;
   if (!job) return;
   const seen = await waiting.followStream({ ...following(source, state), job }).catch((error: unknown) => {
@@ -162,8 +166,13 @@ async function watch(source: string, state: StreamState): Promise<void> {
   });
   // Nobody could look: a matter of rights or settings, which somebody mends while the job goes on.
   if (!seen) return (show(source, state, 'running'), sleep(LOOK_AGAIN));
+  const late = seen.droppedAsLate > state.droppedAsLate;
   take(state, seen);
-  if (seen.batches) await noteHealth(source, state);
+  if (late && !seen.end) {
+    // Allowed lateness is to make this impossible: what was dropped is in Bronze, and another job goes on.
+    noteEnd(state, { how: 'failed', code: LATE, message: `${seen.droppedAsLate} messages were dropped as late` });
+    asked.drain = true;
+  } else if (seen.batches) await noteHealth(source, state);
   if (seen.end) {
     delete state.job;
     if (seen.end.how === 'failed') await afterFailure(state, seen.end, job.report ?? '');

@@ -1,0 +1,79 @@
+import type { Client } from '@temporalio/client';
+import type { CompiledContract } from '../../src/contracts/index.ts';
+import { digestTable } from '../../src/lakehouse/committer/index.ts';
+import { parityId, TASK_QUEUE } from '../../src/workflows/ids.ts';
+import type { ParityResult } from '../../src/workflows/parity-messages.ts';
+import type { ReportResources, StreamedReport } from './report.ts';
+import { DemoStream } from './stream.ts';
+import { killAtOnce, publishBackwards, publishPoison, raiseRules } from './unruly.ts';
+
+/** What the stage works with. */
+export interface StreamingStage {
+  client: Client;
+  resources: ReportResources;
+  contract: CompiledContract;
+  stateDirectory: string;
+  contractsDirectory: string;
+}
+
+/** Streams what polls publish, and then makes its life hard: the table has to be the one that a batch makes all the same. */
+export class Streaming {
+  readonly #stage: StreamingStage;
+  readonly #stream: DemoStream;
+  #kills = 0;
+
+  private constructor(stage: StreamingStage, stream: DemoStream) {
+    this.#stage = stage;
+    this.#stream = stream;
+  }
+
+  static async start(stage: StreamingStage): Promise<Streaming> {
+    return new Streaming(stage, await DemoStream.start(stage.client, stage.contract.source));
+  }
+
+  /** The job dies while polls come: somewhere between a delta, its manifest and the acknowledgement. */
+  halfWay(): void {
+    this.#kills += killAtOnce(this.#stage.stateDirectory, 'jobs');
+  }
+
+  /**
+   * Every record comes twice more, backwards, under other rules; in between comes what nobody can read, and the worker dies, in the
+   * middle of commits.
+   *
+   * @param published messages that polls have published
+   */
+  async finish(published: number): Promise<Omit<StreamedReport, 'parity'>> {
+    const { resources, contract, stateDirectory, contractsDirectory } = this.#stage;
+    const pubsub = await resources.pubsub();
+    await this.#stream.untilSettled(published);
+    await raiseRules(contractsDirectory, contract.source);
+    await this.#stream.update();
+    const before = await this.#stream.messages();
+    await publishPoison(pubsub, resources, contract);
+    const second = await publishBackwards(resources, pubsub, contract);
+    this.#kills += killAtOnce(stateDirectory, 'worker');
+    const third = await publishBackwards(resources, pubsub, contract);
+    await this.#stream.untilSettled(before + 1 + second + third);
+    const streamed = await this.#stream.finish(pubsub);
+    const table = await digestTable(resources, contract);
+    return { records: second, ...streamed, kills: this.#kills, ...table };
+  }
+
+  /**
+   * Computes all of Bronze again in batch, beside the table, and compares.
+   *
+   * @throws Error when a single column of a single row differs
+   */
+  async prove(): Promise<StreamedReport['parity']> {
+    const { client, contract } = this.#stage;
+    const { source } = contract;
+    const { keys, objects, differences, equal, reportUri } = (await client.workflow.execute('parity', {
+      workflowId: parityId(source),
+      taskQueue: TASK_QUEUE,
+      args: [{ source, patienceSeconds: 0 }],
+    })) as ParityResult;
+    if (!equal)
+      throw new Error(`stream and batch differ in ${differences} of ${keys} keys: ${reportUri ?? 'see parity'}`);
+    return { keys, objects, differences };
+  }
+}
