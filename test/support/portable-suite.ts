@@ -24,7 +24,7 @@ const MINUTES = 60_000;
 const HOUR = 60 * MINUTES;
 
 /** Descriptions of so many objects are more than 1 MB, which is where the SDK sends a bundle's output in parts. */
-const OBJECTS = 5_200;
+const OBJECTS = 5_600;
 
 const contract = earthquakes((yaml) =>
   yaml
