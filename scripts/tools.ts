@@ -22,7 +22,8 @@ export type ToolName =
   | 'testServer'
   | 'pyicebergPython'
   | 'sparkPython'
-  | 'sparkJars';
+  | 'sparkJars'
+  | 'expansionJars';
 
 interface Tool {
   /** What a person reads while it installs. */
@@ -188,14 +189,25 @@ const TOOLS: Record<ToolName, Tool> = {
     override: 'CUPEL_TOOL_SPARK_JARS',
     finish: async () => {},
   }),
+  expansionJars: mavenTool("Beam's Java expansion service, only for npm run test:prism", 'Apache Beam 2.65.0', {
+    pins: ['test/prism/pom.xml'],
+    result: 'lib',
+    override: 'CUPEL_TOOL_EXPANSION_JARS',
+    finish: async () => {},
+  }),
 };
 
 /** What only `npm run test:spark` needs: set-up and the other tests go without. */
 export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
 
+/** What only streaming in `npm run test:prism` needs. */
+export const EXPANSION_TOOLS: ToolName[] = ['expansionJars'];
+
 /** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];
-export const ALL_TOOLS = (Object.keys(TOOLS) as ToolName[]).filter((name) => !SPARK_TOOLS.includes(name));
+export const ALL_TOOLS = (Object.keys(TOOLS) as ToolName[]).filter(
+  (name) => ![...SPARK_TOOLS, ...EXPANSION_TOOLS].includes(name),
+);
 
 function toolDirectory(name: ToolName): string {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);
