@@ -7,7 +7,10 @@ import type { StreamedMessage } from './record.ts';
 
 const toTime = (micros: bigint): string => new Date(Number(micros / 1000n)).toISOString();
 
-function spanOf(messages: readonly StreamedMessage[]): StreamedSpan {
+/** What names a message, and when it was published. */
+export type MessageStamp = Pick<StreamedMessage, 'id' | 'publishTime'>;
+
+function spanOf(messages: readonly MessageStamp[]): StreamedSpan {
   const times = messages.map(({ publishTime }) => BigInt(publishTime));
   const least = times.reduce((a, b) => (b < a ? b : a));
   const greatest = times.reduce((a, b) => (b > a ? b : a));
@@ -20,7 +23,7 @@ function spanOf(messages: readonly StreamedMessage[]): StreamedSpan {
  * @param messages at least one; a message that was delivered twice counts once
  * @param partition under which its records are counted
  */
-export function toStreamChunk(contract: CompiledContract, messages: StreamedMessage[], partition: string): Chunk {
+export function toStreamChunk(contract: CompiledContract, messages: readonly MessageStamp[], partition: string): Chunk {
   const ids = [...new Set(messages.map(({ id }) => id))].sort();
   const { source, hash: contractHash, rulesVersion } = contract;
   const fingerprint = createHash('sha256')
