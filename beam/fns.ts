@@ -5,7 +5,13 @@ import { publishManifest } from './sinks/manifest.ts';
 import { publishOpenBatch } from './sinks/open-batch.ts';
 import { fromKey, toKey } from './threads/keys.ts';
 import type { GroupKey } from './threads/keys.ts';
-import type { BatchReference, JobParameters, KappaParameters, ManifestPart, SourceElement } from './threads/messages.ts';
+import type {
+  BatchReference,
+  JobParameters,
+  KappaParameters,
+  ManifestPart,
+  SourceElement,
+} from './threads/messages.ts';
 import type { Counts } from './threads/messages.ts';
 import { poolOf } from './threads/pool.ts';
 
@@ -86,8 +92,7 @@ export class ParseBlocks {
       await work.all();
       const key = (of: string): string => toKey({ of, ...(batch ? { batch } : {}) });
       for (const { blocks, counts } of await flushed) {
-        for (const { bucket, uri } of blocks)
-          yield inPlace<KeyedText>(place, { key: key(String(bucket)), value: uri });
+        for (const { bucket, uri } of blocks) yield inPlace<KeyedText>(place, { key: key(String(bucket)), value: uri });
         yield inPlace<KeyedText>(place, { key: key(COUNTS), value: JSON.stringify(counts) });
       }
     }

@@ -23,6 +23,8 @@ export type ToolName =
   | 'pyicebergPython'
   | 'sparkPython'
   | 'sparkJars'
+  | 'prism'
+  | 'flinkJars'
   | 'expansionJars';
 
 interface Tool {
@@ -189,6 +191,20 @@ const TOOLS: Record<ToolName, Tool> = {
     override: 'CUPEL_TOOL_SPARK_JARS',
     finish: async () => {},
   }),
+  prism: goTool(
+    "Beam's runner Prism, only for npm run test:prism",
+    'Apache Beam 2.77.0',
+    'local/tools/prism',
+    'github.com/apache/beam/sdks/v2/go/cmd/prism',
+    'prism',
+    'CUPEL_TOOL_PRISM',
+  ),
+  flinkJars: mavenTool("Beam's job server for Flink, only for npm run test:flink", 'Beam 2.62.0, Flink 1.19', {
+    pins: ['local/tools/flink/pom.xml'],
+    result: 'lib',
+    override: 'CUPEL_TOOL_FLINK_JARS',
+    finish: async () => {},
+  }),
   expansionJars: mavenTool("Beam's Java expansion service, only for npm run test:prism", 'Apache Beam 2.65.0', {
     pins: ['test/prism/pom.xml'],
     result: 'lib',
@@ -200,14 +216,12 @@ const TOOLS: Record<ToolName, Tool> = {
 /** What only `npm run test:spark` needs: set-up and the other tests go without. */
 export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
 
-/** What only streaming in `npm run test:prism` needs. */
-export const EXPANSION_TOOLS: ToolName[] = ['expansionJars'];
+/** Tools of the tests that run only when they are named: set-up goes without. */
+const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars', 'expansionJars'];
 
 /** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];
-export const ALL_TOOLS = (Object.keys(TOOLS) as ToolName[]).filter(
-  (name) => ![...SPARK_TOOLS, ...EXPANSION_TOOLS].includes(name),
-);
+export const ALL_TOOLS = (Object.keys(TOOLS) as ToolName[]).filter((name) => !OPT_IN_TOOLS.includes(name));
 
 function toolDirectory(name: ToolName): string {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);

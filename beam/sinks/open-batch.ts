@@ -47,7 +47,9 @@ export function isWhole({ stream }: Chunk, parts: ManifestPart[]): boolean {
   const sum = (pick: (counts: (typeof of)[number]) => number): number =>
     of.reduce((total, counts) => total + pick(counts), 0);
   const recordsIn = sum((counts) => counts.recordsIn);
-  return recordsIn === stream?.messages && recordsIn === sum((counts) => counts.quarantined + counts.reduced + counts.rows);
+  return (
+    recordsIn === stream?.messages && recordsIn === sum((counts) => counts.quarantined + counts.reduced + counts.rows)
+  );
 }
 
 /** Next numbers of streams' logs, by source: looking for the end of a log costs a listing. */
