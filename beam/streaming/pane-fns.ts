@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { toStreamChunk } from '../../src/lakehouse/streams/index.ts';
+import { stampedChunk, stampOf } from '../../src/lakehouse/streams/index.ts';
 import type { MessageStamp, StreamedMessage } from '../../src/lakehouse/streams/index.ts';
 import { contractResources } from '../job-resources.ts';
 import { inPlace, placeOf, requireForSerialization } from '../sdk.ts';
@@ -56,10 +56,10 @@ export class StageMessages {
 
   async *finishBundle(): AsyncGenerator<unknown> {
     for (const { place, messages } of this.windows.values()) {
-      const { deltas, store } = await contractResources(this.parameters.contract);
+      const { contract, deltas, store } = await contractResources(this.parameters.contract);
       const uri = `${deltas.stageUri('messages', randomUUID())}.json`;
       await store.create(uri, JSON.stringify({ messages } satisfies MessageBlock), 'application/json');
-      const stamps = messages.map(({ id, publishTime }) => ({ id, publishTime }));
+      const stamps = messages.map((message) => stampOf(contract, message));
       yield inPlace<KeyedText>(place, { key: PANE, value: JSON.stringify({ uri, stamps } satisfies StagedBlock) });
       read += messages.length;
       reportMetric('messages_read', read);
@@ -95,7 +95,7 @@ export class CutBatch {
     const resources = await contractResources(this.parameters.contract);
     const { contract, deltas, store } = resources;
     const staged = blocks.map(({ uri }) => uri);
-    const chunk = toStreamChunk(
+    const chunk = stampedChunk(
       contract,
       blocks.flatMap(({ stamps }) => stamps),
       STREAM_PARTITION,
