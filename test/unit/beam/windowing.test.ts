@@ -31,6 +31,10 @@ const { Root } = require('apache-beam') as { Root: new (pipeline: unknown) => In
 
 type Elements = ReturnType<InstanceType<typeof beam.Root>['apply']>;
 
+interface Applicable {
+  apply(transform: unknown): Elements;
+}
+
 /** The windowing that a step gives to its output, and what comes of a step after it. */
 function strategies(into: (input: never) => Elements): Proto['components']['windowingStrategies'][string][] {
   const pipeline = new Pipeline();
@@ -53,7 +57,9 @@ test('windows take late elements as long as they are told to, also after further
       windowFn: { urn: 'beam:window_fn:fixed_windows:v1' },
       accumulationMode: 1, // discarding: a late pane holds only what is late
     });
-  const alone = strategies((input) => (input as Elements).apply(beam.windowInto(fixedWindows(5) as never)) as Elements);
+  const alone = strategies((input) =>
+    (input as unknown as Applicable).apply(beam.windowInto(fixedWindows(5) as never)),
+  );
   expect(alone[0]?.allowedLateness).toBe(0n);
 });
 
