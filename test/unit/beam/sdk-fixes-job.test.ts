@@ -59,3 +59,12 @@ test('external-environments: of several environments that of a running worker is
   expect(withFixes(FIX, submit('LOOPBACK')).told).toEqual(external);
   expect(withFixes(FIX, submit('DOCKER')).told).toEqual(several);
 });
+
+test('one-grpc: a client of a job service can be made where two versions of gRPC are installed', () => {
+  const body = `
+    require('apache-beam');
+    const { PortableRunner } = require('apache-beam/runners/portable_runner/runner');
+    try { await new PortableRunner({ jobEndpoint: 'none:0' }).getClient(); tell('made'); } catch (error) { tell(error.message); }`;
+  expect(withFixes({}, body).told).toBe('Channel credentials must be a ChannelCredentials object');
+  expect(withFixes({ 'one-grpc': 'installOneGrpc' }, body).told).toBe('made');
+});
