@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { withFixes } from '../../support/sdk-process.ts';
+
+// Each test starts processes, one with the fix and one without.
+vi.setConfig({ testTimeout: 150_000 });
 
 // Each fix of the SDK's worker against a runner that speaks Beam's Fn API: what happens without it, and what with it.
 
@@ -43,6 +46,17 @@ test('data-order: the end of a bundle waits for the elements before it', () => {
   expect(withFixes({ 'data-order': 'installDataOrder' }, body).told).toEqual(['a', 'b', 'c', 'd', 'e']);
 });
 
+test('data-order: of a bundle that has ended nothing is kept', () => {
+  const body = runner(
+    ECHO,
+    `await runner.bundle('one', [['a']]);
+     await runner.bundle('two', [['b']]);
+     tell([...runner.worker.dataChannels.values()].map(({ consumers }) => consumers.size));`,
+  );
+  expect(withFixes({}, body).told).toEqual([2]);
+  expect(withFixes({ 'data-order': 'installDataOrder' }, body).told).toEqual([0]);
+});
+
 test('flush-buffer: a step that emits more than 1 MB at once sends each element once', () => {
   const many =
     "class Step { *process(text) { for (let i = 0; i < 300; i += 1) yield text + i + 'x'.repeat(10_000); } }";
@@ -74,6 +88,20 @@ test('metric-reset: the second bundle of a step counts its own elements only', (
     [3, 3],
     [2, 2],
   ]);
+});
+
+test('metric-label: a counter names its step as Beam does', () => {
+  const body = `
+    require('apache-beam');
+    const { MetricsContainer } = require('apache-beam/worker/metrics');
+    const spec = { metricType: 'beam:metric:user:sum_int64:v1', name: 'seen' };
+    tell(new MetricsContainer().getMetric('step', undefined, spec).toEmptyMonitoringInfo().labels);`;
+  expect(withFixes({}, body).told).toEqual({ NAME: 'seen', NAMESPACE: '', TRANSFORM: 'step' });
+  expect(withFixes({ 'metric-label': 'installMetricLabel' }, body).told).toEqual({
+    NAME: 'seen',
+    NAMESPACE: '',
+    PTRANSFORM: 'step',
+  });
 });
 
 test('split-declined: to split a bundle that has ended is declined, not an error', () => {
@@ -119,5 +147,7 @@ test('channel-errors: a runner that goes away does not take the process with it'
   const without = withFixes({}, body);
   expect(without.told).toBe('ended with 1');
   expect(without.stderr).toMatch(/UNAVAILABLE|CANCELLED/);
-  expect(withFixes({ 'channel-errors': 'installChannelErrors' }, body).told).toBe('alive');
+  const { told, stderr } = withFixes({ 'channel-errors': 'installChannelErrors' }, body);
+  expect(told).toBe('alive');
+  expect(stderr).not.toContain('Data channel error');
 });
