@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { BigQuery } from '@google-cloud/bigquery';
@@ -23,6 +22,7 @@ import { startPubsub } from './pubsub/server.ts';
 import { startStorage } from './storage/start.ts';
 import { writeProfile } from './temporal/profile.ts';
 import { startTemporal } from './temporal/start.ts';
+import { webhookSecrets } from './webhook-secrets.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 /** How the laptop-size cloud is started. */
@@ -71,7 +71,8 @@ class Started {
   }
 }
 
-function common(options: CloudOptions): Record<string, string> {
+async function common(options: CloudOptions): Promise<Record<string, string>> {
+  const contractsDirectory = options.contractsDirectory ?? path.join(PROJECT, 'sources');
   return {
     CUPEL_PROJECT: PROJECT_ID,
     CUPEL_REGION: REGION,
@@ -86,9 +87,8 @@ function common(options: CloudOptions): Record<string, string> {
     CUPEL_CONTROL_SUBSCRIPTION: CONTROL_SUBSCRIPTION,
     CUPEL_CATALOG_WAREHOUSE: WAREHOUSE,
     CUPEL_CATALOG_NAME: CATALOG,
-    CUPEL_CONTRACTS_DIR: options.contractsDirectory ?? path.join(PROJECT, 'sources'),
-    CUPEL_WEBHOOK_SECRETS_GITHUB_EVENTS:
-      process.env.CUPEL_WEBHOOK_SECRETS_GITHUB_EVENTS ?? randomBytes(24).toString('hex'),
+    CUPEL_CONTRACTS_DIR: contractsDirectory,
+    ...(await webhookSecrets(contractsDirectory)),
     CUPEL_POLL_INTERVAL_MS: '100',
     TEMPORAL_NAMESPACE: NAMESPACE,
     ...(options.httpEndpoints
@@ -267,7 +267,7 @@ async function startAll(started: Started, options: CloudOptions): Promise<Omit<C
   const { ports = {} } = options;
   const folders = foldersOf(options);
   await mkdir(folders.logDirectory, { recursive: true });
-  const env = common(options);
+  const env = await common(options);
   const slow = Promise.all([
     workflowBundle(),
     started.add(

@@ -6,6 +6,7 @@ import { temporalSettings } from './temporal.ts';
 import { serveControl } from './worker/control.ts';
 import type { ControlSubscriber } from './worker/control.ts';
 import { startHealth } from './worker/health.ts';
+import { LINEAGE_CLOSE_MS, lineageEmitter } from './worker/lineage.ts';
 import { connectTemporal, createWorkers, installRuntime, reachTemporal, runWorkers } from './worker/run.ts';
 import { workerSettings } from './worker/settings.ts';
 
@@ -24,16 +25,20 @@ async function main(): Promise<void> {
         temporal: () => reachTemporal(connections),
       })
     : undefined;
+  const lineage = lineageEmitter(environment.lineage);
   let control: ControlSubscriber | undefined;
   try {
-    const resources = await connectResources(environment, connections.client);
+    const connected = await connectResources(environment, connections.client);
+    const resources = { ...connected, ...(lineage ? { lineage } : {}) };
     const activities = createActivities(resources);
-    for (const [queue, worker] of await createWorkers(settings, connections, activities)) workers.set(queue, worker);
+    for (const [queue, worker] of await createWorkers(settings, connections, activities, resources))
+      workers.set(queue, worker);
     if (settings.controlSubscription) control = await serveControl(settings.controlSubscription, resources);
     await runWorkers([...workers.values()]);
   } finally {
     await control?.stop();
     await health?.stop();
+    await lineage?.close(LINEAGE_CLOSE_MS);
     await connections.close().catch(tell); // refused while a worker that was forced to end still holds one
   }
 }

@@ -1,6 +1,6 @@
-import { normaliser, rawRecord, unpackObject } from '../../src/contracts/index.ts';
-import type { CompiledContract, RawRecord, Row, UnknownField } from '../../src/contracts/index.ts';
-import { parseBronzeName } from '../../src/lakehouse/bronze/index.ts';
+import { normaliser, rawRecord } from '../../src/contracts/index.ts';
+import type { CompiledContract, Row, UnknownField } from '../../src/contracts/index.ts';
+import { belongs, openObject } from '../../src/lakehouse/bronze/index.ts';
 import type { ChunkObject } from '../../src/lakehouse/deltas/index.ts';
 import type { RefusedRecord } from '../sinks/quarantine.ts';
 
@@ -10,19 +10,6 @@ export interface RecordSink {
   refused(record: RefusedRecord): void;
   /** A member of a record, accepted or not, that the contract does not know. */
   unknown(field: UnknownField): void;
-}
-
-const HOUR = 3_600_000;
-
-const hourBefore = (hour: string): string =>
-  new Date(Date.parse(`${hour}:00:00Z`) - HOUR).toISOString().slice(0, 'YYYY-MM-DDTHH'.length);
-
-/** Which records of an object belong to the partition: of an archived one that holds two hours, its part. */
-function belongs({ name, part }: Pick<ChunkObject, 'name' | 'part'>): (record: RawRecord) => boolean {
-  const hour = parseBronzeName(name)?.hour;
-  if (part === undefined || hour === undefined) return () => true;
-  const before = hourBefore(hour);
-  return (record) => (record.hour === before) === (part === 'before');
 }
 
 /**
@@ -36,8 +23,7 @@ export function objectReader(
   const normalise = normaliser(contract);
   return async (bytes, object, sink) => {
     const { name: bronzeObject } = object;
-    const { carrierOrder, records } = await unpackObject(contract, bytes, bronzeObject);
-    const context = { carrierOrder, bronzeObject, ...hourOf(bronzeObject) };
+    const { records, context } = await openObject(contract, bytes, bronzeObject);
     const mine = records.filter(belongs(object));
     for (const record of mine) {
       const result = normalise(record, context);
@@ -50,9 +36,4 @@ export function objectReader(
     }
     return mine.length;
   };
-}
-
-function hourOf(bronzeObject: string): { hour?: string } {
-  const hour = parseBronzeName(bronzeObject)?.hour;
-  return hour === undefined ? {} : { hour };
 }

@@ -11,6 +11,12 @@ export interface BatchLimits {
 /** Bytes of messages held at most: what waits, and what is in work. */
 export const MAX_BYTES = 256 << 20;
 
+/**
+ * Seconds for which Pub/Sub leaves a message to a job before it asks for more, at least. Less, and a job that is busy for a moment gets its
+ * messages twice; more, and those of a job that died are away for longer.
+ */
+export const MIN_ACK_DEADLINE_SECONDS = 30;
+
 /** Cuts what a subscription delivers into batches. Leases of held messages are extended by Google's client. */
 export class Inbox {
   readonly #subscription: Subscription;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Duration } from '@google-cloud/pubsub';
 import type { Message, PubSub } from '@google-cloud/pubsub';
 import type { CompiledContract } from '../../src/contracts/index.ts';
 import { toStreamChunk } from '../../src/lakehouse/streams/index.ts';
@@ -9,8 +10,12 @@ import { kappa } from '../pipeline.ts';
 import { directRunner } from '../sdk.ts';
 import { messageBlocks, STREAM_PARTITION } from '../sources/message-block.ts';
 import { Backlog } from './backlog.ts';
+<<<<<<< HEAD
 import { Inbox, MAX_BYTES } from './inbox.ts';
 import { reportMetric } from './report.ts';
+=======
+import { Inbox, MAX_BYTES, MIN_ACK_DEADLINE_SECONDS } from './inbox.ts';
+>>>>>>> f1ef8d3aad8db8241f04c0c15c084f48c0417da4
 
 /** What a streaming job is started with. */
 export interface StreamParameters {
@@ -73,7 +78,9 @@ export class Stream {
     await this.#takeOver();
     const { maxBatch, maxLatencySeconds } = { ...DEFAULTS, ...this.#resources.contract.stream };
     const flowControl = { maxMessages: 2 * maxBatch, maxBytes: MAX_BYTES, allowExcessMessages: false };
-    const subscription = this.#resources.pubsub.subscription(this.#parameters.subscription, { flowControl });
+    const minAckDeadline = Duration.from({ seconds: MIN_ACK_DEADLINE_SECONDS });
+    const options = { flowControl, minAckDeadline };
+    const subscription = this.#resources.pubsub.subscription(this.#parameters.subscription, options);
     const inbox = new Inbox(subscription, { maxMessages: maxBatch, maxLatencyMs: maxLatencySeconds * 1000 });
     const { signal } = this.#stopping;
     signal.addEventListener('abort', () => inbox.stop());
@@ -92,7 +99,7 @@ export class Stream {
     const { first, next } = await log.bounds();
     for (let number = first; number < next; number += 1) {
       const entry = await log.read(number);
-      if (entry) this.#backlog.add({ ...entry, atMs: Date.parse(entry.at) });
+      if (entry && !entry.over) this.#backlog.add({ ...entry, atMs: Date.parse(entry.at) });
     }
     this.#next = next;
   }

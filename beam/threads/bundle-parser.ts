@@ -108,6 +108,7 @@ export class BundleParser {
 
   async #quarantine(partition: string, record: RefusedRecord): Promise<void> {
     const { store, quarantine, contract, batchId } = this.#context;
+    if (contract.shadowOf) return; // a comparison: whoever processes the record keeps it
     await quarantineRecord(store, quarantine, contract, { batchId, partition }, record);
   }
 

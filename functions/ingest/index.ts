@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { pubsubClient, storageClient } from '../../src/gcp/clients.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
+import { readyOnce } from '../../src/gcp/ready.ts';
 import { recordPublisher } from '../../src/ingest/record-publisher.ts';
 import { ingestHandler } from '../../src/ingest/webhook/index.ts';
 import type { IngestResources } from '../../src/ingest/webhook/index.ts';
@@ -23,16 +24,7 @@ async function prepare(): Promise<IngestResources> {
   };
 }
 
-let ready: Promise<IngestResources> | undefined;
-
-/** Tried again at the next request where the first try failed. */
-function resources(): Promise<IngestResources> {
-  ready ??= prepare().catch((error: unknown) => {
-    ready = undefined;
-    throw error;
-  });
-  return ready;
-}
+const resources = readyOnce(prepare);
 
 /**
  * Function `ingest`, as a server of its own on Cloud Run: the functions framework would decompress a body of any size and parse it

@@ -4,6 +4,7 @@ import type { Topic } from '@google-cloud/pubsub';
 import { cupelError } from '../../src/errors.ts';
 import { bigqueryClient, pubsubClient, storageClient } from '../../src/gcp/clients.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
+import { readyOnce } from '../../src/gcp/ready.ts';
 import { EventBatcher } from '../../src/ingest/event-batcher.ts';
 import { registerArrival } from '../../src/ingest/register-arrival.ts';
 import type { ArrivalResources, FinalizedObject } from '../../src/ingest/register-arrival.ts';
@@ -18,8 +19,6 @@ interface Resources extends ArrivalResources {
   control: Topic;
 }
 
-let ready: Promise<Resources> | undefined;
-
 async function prepare(): Promise<Resources> {
   const environment = readEnvironment();
   const store = new ObjectStore(await storageClient(environment));
@@ -29,6 +28,8 @@ async function prepare(): Promise<Resources> {
   const contractOf: ArrivalResources['contractOf'] = (source) => contracts.newest(source);
   return { store, events, contractOf, inboxBucket: environment.buckets.inbox, control };
 }
+
+const connect = readyOnce(prepare);
 
 function readObject(event: CloudEvent<unknown>): FinalizedObject {
   const data = (event.data ?? {}) as Record<string, unknown>;
@@ -49,7 +50,7 @@ function readObject(event: CloudEvent<unknown>): FinalizedObject {
  */
 async function onFinalize(event: CloudEvent<unknown>): Promise<void> {
   const object = readObject(event);
-  const resources = await (ready ??= prepare());
+  const resources = await connect();
   if (object.bucket !== resources.inboxBucket) await registerArrival(resources, object);
   else if (!object.name.endsWith('/')) await resources.control.publishMessage({ json: { kind: 'file', ...object } });
 }

@@ -3,6 +3,7 @@ import type { Request, Response } from '@google-cloud/functions-framework';
 import { CupelError, cupelError } from '../../src/errors.ts';
 import { pubsubClient, storageClient } from '../../src/gcp/clients.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
+import { readyOnce } from '../../src/gcp/ready.ts';
 import { fetchSettings } from '../../src/ingest/fetch-settings.ts';
 import { pollFeed } from '../../src/ingest/poll.ts';
 import type { PollRequest, PollResources } from '../../src/ingest/poll.ts';
@@ -13,8 +14,6 @@ import { ObjectStore } from '../../src/lakehouse/object-store.ts';
 interface Ready extends PollResources {
   contracts: ContractCache;
 }
-
-let ready: Promise<Ready> | undefined;
 
 async function prepare(): Promise<Ready> {
   const environment = readEnvironment();
@@ -29,6 +28,8 @@ async function prepare(): Promise<Ready> {
   };
 }
 
+const resources = readyOnce(prepare);
+
 function readRequest(body: unknown): PollRequest {
   const request = (body ?? {}) as Partial<PollRequest>;
   for (const name of ['source', 'feed', 'nominalTime', 'contractHash'] as const) {
@@ -40,10 +41,10 @@ function readRequest(body: unknown): PollRequest {
 /** Cloud Function `poll`: POST a PollRequest, get a PollResult. 4xx: no use to try again; 5xx: try later. */
 async function poll(request: Request, response: Response): Promise<void> {
   try {
-    const resources = await (ready ??= prepare());
+    const ready = await resources();
     const asked = readRequest(request.body);
-    const contract = await resources.contracts.get(asked.source, asked.contractHash);
-    response.json(await pollFeed(resources, contract, asked));
+    const contract = await ready.contracts.get(asked.source, asked.contractHash);
+    response.json(await pollFeed(ready, contract, asked));
   } catch (error) {
     if (!(error instanceof CupelError)) throw error;
     response.status(error.retryable ? 503 : 400).json({ code: error.code, message: error.message });

@@ -6,11 +6,10 @@ import { CupelError } from '../../src/errors.ts';
 import { pubsubClient } from '../../src/gcp/clients.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
 import { googleError } from '../../src/gcp/errors.ts';
+import { readyOnce } from '../../src/gcp/ready.ts';
 
 /** Milliseconds until Pub/Sub counts as away. The client's own ten minutes are longer than any caller waits. */
 const PUBLISH_TIMEOUT_MS = 20_000;
-
-let ready: Promise<Topic> | undefined;
 
 async function prepare(): Promise<Topic> {
   const environment = readEnvironment();
@@ -18,8 +17,10 @@ async function prepare(): Promise<Topic> {
   return pubsub.topic(environment.controlTopic, { gaxOpts: { timeout: PUBLISH_TIMEOUT_MS } });
 }
 
+const controlTopic = readyOnce(prepare);
+
 async function publish(json: object): Promise<string> {
-  const topic = await (ready ??= prepare());
+  const topic = await controlTopic();
   try {
     return await topic.publishMessage({ json });
   } catch (error) {

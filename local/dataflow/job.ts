@@ -43,6 +43,7 @@ export class Job {
   #stateTime: object;
   #child: ChildProcess | undefined;
   #endAs: JobState | undefined;
+  #heard = false;
   #replacedByJobId: string | undefined;
 
   private constructor(record: JobRecord, journal: JobJournal, logFile: string) {
@@ -137,11 +138,11 @@ export class Job {
 
   /** Lets the process finish what it has begun, for as long as it takes; only exit code 0 counts as drained. */
   drain(): void {
-    // A cancelled job is not brought back.
-    if (this.#state === 'JOB_STATE_CANCELLING') return;
+    // A cancelled job is not brought back; one that drains already is told once, since a second signal may kill.
+    if (this.#state === 'JOB_STATE_CANCELLING' || this.#state === 'JOB_STATE_DRAINING') return;
     this.#enter('JOB_STATE_DRAINING');
-    if (this.#child) signalGroup(this.#child, 'SIGTERM');
-    else this.#enter('JOB_STATE_DRAINED');
+    if (!this.#child) this.#enter('JOB_STATE_DRAINED');
+    else if (this.#heard) signalGroup(this.#child, 'SIGTERM');
   }
 
   /** Ends this job in favour of another one. */
@@ -189,8 +190,11 @@ export class Job {
     });
   }
 
-  /** Standard output: a metric as one JSON line, everything else a message. */
+  /** Standard output: a metric as one JSON line, everything else a message. A process that has said nothing yet may not know signals. */
   #output(line: string): void {
+    const first = !this.#heard;
+    this.#heard = true;
+    if (first && this.#child && this.#state === 'JOB_STATE_DRAINING') signalGroup(this.#child, 'SIGTERM');
     const metric = readMetric(line);
     if (!metric) return this.#say('JOB_MESSAGE_DETAILED', line);
     const { namespace = '', step = '' } = metric;

@@ -25,8 +25,10 @@ function relation(action: GraphAction): object {
     incrementalPreOperations: action.incrementalPreOps,
     incrementalPostOperations: action.incrementalPostOps,
   };
+  const { description, bigqueryLabels } = action.actionDescriptor ?? {};
   return {
     ...common(action),
+    relationDescriptor: { description, bigqueryLabels },
     relationType,
     selectQuery: action.query,
     preOperations: action.preOps,

@@ -40,6 +40,7 @@ export interface GraphAction {
   incrementalPostOps?: string[];
   uniqueKey?: string[];
   bigquery?: { partitionBy?: string; clusterBy?: string[] };
+  actionDescriptor?: { description?: string; bigqueryLabels?: Record<string, string> };
   parentAction?: Target;
   queries?: string[];
   hasOutput?: boolean;

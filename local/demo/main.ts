@@ -43,6 +43,7 @@ const BUDGET = {
   apps: 20,
   webhooks: 20,
   stream: 30,
+  parity: 15,
 };
 
 interface Running {
@@ -82,11 +83,14 @@ async function ingestAndStream(
   const seconds = { ingest: print.seconds - began };
   printIngest(print, seconds.ingest, ingested);
   if (!streaming) return { ingested, seconds };
-  const { result: streamed, seconds: rest } = await timed(print, () => streaming.finish(ingested.published));
-  const { messages, batches, launches, kills } = streamed;
+  const { result, seconds: rest } = await timed(print, () => streaming.finish(ingested.published));
+  const { messages, batches, launches, kills } = result;
   const text = `${messages} messages in ${batches} batches: each record three times, backwards, two rules versions, ${kills} kills, ${launches} jobs`;
   print.stage('stream', rest, BUDGET.stream, text);
-  return { ingested, streamed, seconds: { ...seconds, stream: rest } };
+  const { result: parity, seconds: proof } = await timed(print, () => streaming.prove());
+  const proved = `${parity.keys} keys recomputed from ${parity.objects} objects in batch, ${parity.differences} differ in any column`;
+  print.stage('parity', proof, BUDGET.parity, proved);
+  return { ingested, streamed: { ...result, parity }, seconds: { ...seconds, stream: rest, parity: proof } };
 }
 
 async function ingest(
@@ -245,9 +249,9 @@ async function runOthers(
 function printReport(print: Printer, report: Report): void {
   print.line('');
   print.line(`Bronze       ${report.bronze.objects} objects, ${report.quarantine.records} records in quarantine`);
-  for (const [name, { rows, digest, snapshots }] of Object.entries(report.silver)) {
-    const kind = snapshots ? `${snapshots} snapshots` : 'a log';
-    print.line(`Silver       silver.${name}: ${rows} rows, ${kind}, digest ${digest}`);
+  for (const [name, { kind, rows, digest, snapshots }] of Object.entries(report.silver)) {
+    const what = { iceberg: `${snapshots} snapshots`, 'append-log': 'a log', bigquery: 'made by Dataform' }[kind];
+    print.line(`Silver       silver.${name}: ${rows} rows, ${what}, digest ${digest}`);
   }
   for (const [name, { rows }] of Object.entries(report.gold)) print.line(`Gold         gold.${name}: ${rows} rows`);
 }
@@ -286,7 +290,8 @@ async function demo(options: DemoOptions): Promise<void> {
       startup,
       options.stream ? stageOf(running, state) : undefined,
     );
-    if (options.export) await exportAll(running.resources, running.contract, path.resolve(options.export));
+    const contracts = [running.contract, ...running.others];
+    if (options.export) await exportAll(running.resources, contracts, path.resolve(options.export));
     if (options.report) await writeReport(options.report, report);
     printReport(print, report);
     done = true;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,17 +9,25 @@ import type { CompiledContract } from '../../src/contracts/index.ts';
 import type { CupelEnvironment } from '../../src/gcp/env.ts';
 import { digestTable, exportTable, tableName } from '../../src/lakehouse/committer/index.ts';
 import type { CommitterResources } from '../../src/lakehouse/committer/index.ts';
-import { exportGold, GOLD_TABLES } from '../../src/lakehouse/gold/export-gold.ts';
+import { exportGold, GOLD_TABLES, NATIVE_SILVER_TABLES } from '../../src/lakehouse/gold/export-gold.ts';
 import { IcebergTable } from '../../src/lakehouse/iceberg/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import type { Cloud } from '../cloud.ts';
+
+/** A table of Silver: an upsert table, a log, or one that Dataform makes in BigQuery. */
+export interface SilverReport {
+  kind: 'iceberg' | 'append-log' | 'bigquery';
+  rows: number;
+  digest: string;
+  snapshots: number;
+}
 
 /** What the demo writes with --report. */
 export interface Report {
   feed: string;
   bronze: { objects: number; alreadyLanded: number };
-  /** By table; a log has no snapshots. */
-  silver: Record<string, { rows: number; digest: string; snapshots: number }>;
+  /** By table; only an Iceberg table has snapshots. */
+  silver: Record<string, SilverReport>;
   gold: Record<string, { rows: number }>;
   quarantine: { records: number };
   /** Undefined: the demo went without. */
@@ -39,6 +48,8 @@ export interface StreamedReport {
   kills: number;
   rows: number;
   digest: string;
+  /** What `cupel parity` found: every column of every key against a batch over all of Bronze. */
+  parity: { keys: number; objects: number; differences: number };
 }
 
 /** What the tables are read with. */
@@ -54,12 +65,23 @@ async function countObjects(store: ObjectStore, prefix: string): Promise<number>
   return objects;
 }
 
-async function silverOf(resources: ReportResources, contract: CompiledContract): Promise<Report['silver'][string]> {
+async function silverOf(resources: ReportResources, contract: CompiledContract): Promise<SilverReport> {
   const { kind, namespace, table: name } = contract.sink;
   const found = await digestTable(resources, contract);
-  if (kind === 'append-log') return { ...found, snapshots: 0 };
+  if (kind === 'append-log') return { kind, ...found, snapshots: 0 };
   const table = await IcebergTable.load(resources.catalog, resources.store, namespace, name);
-  return { ...found, snapshots: table?.snapshots.length ?? 0 };
+  return { kind, ...found, snapshots: table?.snapshots.length ?? 0 };
+}
+
+/** What Dataform makes of Bronze in BigQuery. */
+async function nativeSilver({ bigquery }: ReportResources): Promise<(readonly [string, SilverReport])[]> {
+  return Promise.all(
+    NATIVE_SILVER_TABLES.map(async (table) => {
+      const lines = await exportGold(bigquery, table, 'silver');
+      const digest = createHash('sha256').update(lines.join('')).digest('hex');
+      return [table.name, { kind: 'bigquery', rows: lines.length, digest, snapshots: 0 }] as const;
+    }),
+  );
 }
 
 /**
@@ -81,27 +103,30 @@ export async function layers(
   );
   return {
     objects: await countObjects(store, `gs://${environment.buckets.bronze}/${contract.source}/`),
-    silver: Object.fromEntries(silver),
+    silver: Object.fromEntries([...silver, ...(await nativeSilver(resources))]),
     gold: Object.fromEntries(gold),
     quarantine: { records: await countObjects(store, `gs://${environment.buckets.quarantine}/${contract.source}/`) },
   };
 }
 
-/** Writes each table as `<layer>.<table>.ndjson`. */
-export async function exportAll(
-  resources: ReportResources,
-  contract: CompiledContract,
-  directory: string,
-): Promise<void> {
-  await mkdir(directory, { recursive: true });
+async function exportSilver(resources: ReportResources, contract: CompiledContract, directory: string): Promise<void> {
   const out = createWriteStream(path.join(directory, `${tableName(contract)}.ndjson`));
   for await (const text of exportTable(resources, contract)) out.write(text);
   out.end();
   await finished(out);
-  for (const gold of GOLD_TABLES) {
-    await writeFile(
-      path.join(directory, `gold.${gold.name}.ndjson`),
-      (await exportGold(resources.bigquery, gold)).join(''),
-    );
-  }
+}
+
+/** Writes each table as `<layer>.<table>.ndjson`. */
+export async function exportAll(
+  resources: ReportResources,
+  contracts: CompiledContract[],
+  directory: string,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const contract of contracts) await exportSilver(resources, contract, directory);
+  for (const [layer, tables] of [['silver', NATIVE_SILVER_TABLES] as const, ['gold', GOLD_TABLES] as const])
+    for (const table of tables) {
+      const lines = await exportGold(resources.bigquery, table, layer);
+      await writeFile(path.join(directory, `${layer}.${table.name}.ndjson`), lines.join(''));
+    }
 }

@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { CompiledContract } from '../../src/contracts/index.ts';
 import { digestTable } from '../../src/lakehouse/committer/index.ts';
+import { parityId, TASK_QUEUE } from '../../src/workflows/ids.ts';
+import type { ParityResult } from '../../src/workflows/parity-messages.ts';
 import type { ReportResources, StreamedReport } from './report.ts';
 import { DemoStream } from './stream.ts';
 import { killAtOnce, publishBackwards, publishPoison, raiseRules } from './unruly.ts';
@@ -40,7 +42,7 @@ export class Streaming {
    *
    * @param published messages that polls have published
    */
-  async finish(published: number): Promise<StreamedReport> {
+  async finish(published: number): Promise<Omit<StreamedReport, 'parity'>> {
     const { resources, contract, stateDirectory, contractsDirectory } = this.#stage;
     const pubsub = await resources.pubsub();
     await this.#stream.untilSettled(published);
@@ -55,5 +57,23 @@ export class Streaming {
     const streamed = await this.#stream.finish(pubsub);
     const table = await digestTable(resources, contract);
     return { records: second, ...streamed, kills: this.#kills, ...table };
+  }
+
+  /**
+   * Computes all of Bronze again in batch, beside the table, and compares.
+   *
+   * @throws Error when a single column of a single row differs
+   */
+  async prove(): Promise<StreamedReport['parity']> {
+    const { client, contract } = this.#stage;
+    const { source } = contract;
+    const { keys, objects, differences, equal, reportUri } = (await client.workflow.execute('parity', {
+      workflowId: parityId(source),
+      taskQueue: TASK_QUEUE,
+      args: [{ source, patienceSeconds: 0 }],
+    })) as ParityResult;
+    if (!equal)
+      throw new Error(`stream and batch differ in ${differences} of ${keys} keys: ${reportUri ?? 'see parity'}`);
+    return { keys, objects, differences };
   }
 }

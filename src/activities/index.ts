@@ -9,6 +9,7 @@ import { goldActivities } from './gold.ts';
 import { ledgerActivities } from './ledger.ts';
 import { monitorActivities } from './monitor.ts';
 import { notificationActivities } from './notifications.ts';
+import { parityActivities } from './parity.ts';
 import { planActivities } from './plans.ts';
 import type { ActivityResources } from './resources.ts';
 import { rebuildActivities } from './rebuild.ts';
@@ -22,6 +23,7 @@ import { upkeepActivities } from './upkeep.ts';
 export function createActivities(resources: ActivityResources) {
   return {
     ...auditActivities(resources),
+    ...parityActivities(resources),
     ...planActivities(resources),
     ...backfillActivities(resources),
     ...contractActivities(resources),

@@ -8,6 +8,7 @@ import type { DeltaStore } from '../lakehouse/deltas/index.ts';
 import type { RestCatalog } from '../lakehouse/iceberg/index.ts';
 import type { Ledger } from '../lakehouse/ledger/index.ts';
 import type { ObjectStore } from '../lakehouse/object-store.ts';
+import type { LineageEmitter } from '../lineage/index.ts';
 
 /** Everything that activities reach the outside with; tests give their own. */
 export interface ActivityResources {
@@ -25,5 +26,7 @@ export interface ActivityResources {
   /** Made at the first call: most processes publish nothing. */
   pubsub(): Promise<PubSub>;
   temporal: Client;
+  /** Default: lineage is told nobody. */
+  lineage?: LineageEmitter;
   now(): number;
 }

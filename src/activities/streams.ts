@@ -6,6 +6,7 @@ import { StreamFollower, StreamLog } from '../lakehouse/streams/index.ts';
 import type { FollowState, OpenBatch } from '../lakehouse/streams/index.ts';
 import { dataflowJobs, FAILED, SUCCEEDED } from './dataflow-jobs.ts';
 import type { AwaitDataflowJob } from './dataflow-jobs.ts';
+import { tellStreamed } from './lineage/index.ts';
 import { withHeartbeat } from './heartbeats.ts';
 import { pause } from './polling.ts';
 import type { ActivityResources } from './resources.ts';
@@ -76,6 +77,7 @@ export function streamActivities(resources: ActivityResources) {
       const events = batches.map(({ table, batchId }) => batchEvents(deltas, source, table, batchId));
       await ledger.append((await Promise.all(events)).flat());
       settled.push(...batches);
+      tellStreamed(resources, source, batches, request.job?.report);
     };
     const following = { log, deltas, submit, record, now };
     const follower = new StreamFollower(following, state, commit.maxLatencySeconds * 1000);

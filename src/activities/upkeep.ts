@@ -14,10 +14,17 @@ import type { Reconciliation } from '../lakehouse/upkeep/index.ts';
 import type { committer } from '../workflows/committer.ts';
 import { committerId, TASK_QUEUE } from '../workflows/ids.ts';
 import { withHeartbeat } from './heartbeats.ts';
+import { dropClosedShadows } from './parity.ts';
 import type { Upkeep } from './silver.ts';
 import type { ActivityResources } from './resources.ts';
 
 const DAY = 24 * 3_600_000;
+
+/** What upkeep deleted of what runs left behind. */
+export interface OpsUpkeep extends SweptOps {
+  /** Shadows of comparisons that were terminated. */
+  shadows: number;
+}
 
 /** Activities of upkeep: what is done around a table without writing to it. */
 export function upkeepActivities(resources: ActivityResources) {
@@ -64,12 +71,15 @@ export function upkeepActivities(resources: ActivityResources) {
       }
     },
 
-    /** Deletes old plans, spent chunks and delta files that lost. */
-    async sweepOps({ contractUri }: { contractUri: string }): Promise<SweptOps> {
+    /** Deletes old plans, spent chunks, delta files that lost, and what terminated comparisons left. */
+    async sweepOps({ contractUri }: { contractUri: string }): Promise<OpsUpkeep> {
       const contract = await readContract(store, contractUri);
       const days = contract.maintenance?.orphanAgeDays;
       const sweep = { store, deltas, opsBucket: buckets.ops, nowMs: now(), progress: () => heartbeat() };
-      return withHeartbeat(() => sweepOps(sweep, tableName(contract), days ? days * DAY : undefined));
+      return withHeartbeat(async () => ({
+        shadows: await dropClosedShadows(resources, contract),
+        ...(await sweepOps(sweep, tableName(contract), days ? days * DAY : undefined)),
+      }));
     },
 
     /** Enters the numbers of upkeep. */

@@ -16,6 +16,12 @@ function toColumn(property: OdcsProperty): Column {
   return { name: property.name, type, required: property.required === true || property.primaryKey === true, ...doc };
 }
 
+/** Parts of names and addresses are made of it: of objects, topics, workflows, and of where webhooks are posted. */
+const ID = /^[a-z0-9][a-z0-9_.]{0,99}$/;
+
+const idFaults = ({ id }: OdcsContract): string[] =>
+  ID.test(id) ? [] : ['id: expected a name of lower-case letters, digits, _ and .'];
+
 /** A compiled contract without what follows from the rest of it. */
 type ContractParts = Omit<CompiledContract, 'jsonSchema' | 'bigquerySchema' | 'icebergSchema' | 'hash'>;
 
@@ -60,7 +66,7 @@ export function compileContract(text: string, path: string): CompiledContract {
   const properties = odcs.schema[0]?.properties ?? [];
   const columns = properties.map(toColumn);
   const key = properties.filter((property) => property.primaryKey).map((property) => property.name);
-  const found = disagreements(columns, key, custom, properties);
+  const found = [...idFaults(odcs), ...disagreements(columns, key, custom, properties)];
   if (found.length) throw invalid(path, found);
   return assemble(odcs, custom, columns, custom.sink.kind === 'append-log' ? ['_record_id'] : key);
 }

@@ -3,6 +3,7 @@ import type { Document, LineCounter } from 'yaml';
 import { CUSTOM_SCHEMA } from './custom-schema.ts';
 import { lineOf } from './odcs/check.ts';
 import type { OdcsContract } from './odcs/check.ts';
+import { pathOf } from './rules/path.ts';
 import type { CompiledContract, FieldRule } from './types.ts';
 
 /** The part of a compiled contract that comes from ODCS `customProperties`. */
@@ -39,11 +40,11 @@ interface RawRule {
   as?: FieldRule['as'];
 }
 
-function toRules(mapping: Record<string, RawRule>): FieldRule[] {
+function toRules({ mapping, unpack }: Pick<Raw, 'mapping' | 'unpack'>): FieldRule[] {
   return Object.entries(mapping).map(([column, raw]) => ({
     column,
-    from: raw.from.split('.'),
-    ...(raw.orLastPathSegmentOf ? { orLastPathSegmentOf: raw.orLastPathSegmentOf.split('.') } : {}),
+    from: pathOf(unpack, raw.from),
+    ...(raw.orLastPathSegmentOf ? { orLastPathSegmentOf: pathOf(unpack, raw.orLastPathSegmentOf) } : {}),
     as: raw.as ?? 'as-is',
   }));
 }
@@ -70,7 +71,7 @@ function withDefaults(raw: Raw): { custom?: CustomProperties; faults: string[] }
     versionTies: versionTies ?? 'possible',
     absence: absence ?? 'never',
     hosts,
-    mapping: toRules(mapping),
+    mapping: toRules({ mapping, unpack: raw.unpack }),
   };
   return { custom, faults: [] };
 }

@@ -3,7 +3,7 @@ export type { EvolvedField, SeenField } from './evolve.ts';
 export { contractChanges, gravest } from './changes/index.ts';
 export type { ContractChange, Impact } from './changes/index.ts';
 export { canonicalHash } from './canonical.ts';
-export { compileContract } from './compile.ts';
+export { assembleContract, compileContract } from './compile.ts';
 export { REASON_CODES } from './reason-codes.ts';
 export type { ReasonCode } from './reason-codes.ts';
 export { bucketOf } from './rules/bucket.ts';
@@ -15,7 +15,7 @@ export { messageRecord, rawRecord, readEnvelope, unpackObject, webhookRecordId }
 export type { RawRecord, Unpacked, WebhookEnvelope } from './rules/unpack/index.ts';
 export { typeOfKinds } from './rules/unknown-fields.ts';
 export type { JsonKind, UnknownField } from './rules/unknown-fields.ts';
-export { hourOfMicros } from './rules/times.ts';
+export { hourOfMicros, rfc3339ToMicros } from './rules/times.ts';
 export type { Row, Value } from './row.ts';
 export { BIGQUERY_TYPES } from './schemas.ts';
 export { intervalOf, isPolled, isPulled } from './feeds.ts';

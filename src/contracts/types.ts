@@ -182,6 +182,8 @@ export interface CompiledContract {
   commit: { maxLatencySeconds: number };
   /** Default: the source is not streamed, and has no subscription for it. */
   stream?: StreamPolicy;
+  /** Hash of the contract that this one computes again for comparison, into a table of its own (docs/parity.md). Default: none. */
+  shadowOf?: string;
   jsonSchema: Record<string, unknown>;
   bigquerySchema: { name: string; type: string; mode: 'REQUIRED' | 'NULLABLE' }[];
   icebergSchema: { type: 'struct'; 'schema-id': number; fields: IcebergField[] };

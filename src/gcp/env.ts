@@ -58,6 +58,8 @@ export interface CupelEnvironment {
    * `CUPEL_WEBHOOK_SECRET`: base64 behind `whsec_`, or any text. Both may come from Secret Manager as environment.
    */
   webhook?: { url: string; secret: string };
+  /** Where lineage is told. Default: nowhere (docs/lineage.md). */
+  lineage?: LineageSettings;
   /** Most bytes that one night's Gold may read, by dry run. `CUPEL_GOLD_MAX_BYTES`, default 1 TiB. */
   goldMaxBytes: number;
   /** Milliseconds between two looks at a remote job. `CUPEL_POLL_INTERVAL_MS`, default 10,000, as Airflow's operators do. */
@@ -70,6 +72,24 @@ export interface CupelEnvironment {
   schedulesFile: string;
   /** Folder with the contracts. `CUPEL_CONTRACTS_DIR`, default sources. */
   contractsDirectory: string;
+}
+
+/** Where and how OpenLineage's events go; at least one of file and server. */
+export interface LineageSettings {
+  /** Namespace of jobs. `CUPEL_OPENLINEAGE_NAMESPACE`, default the environment's name. */
+  namespace: string;
+  /** `CUPEL_OPENLINEAGE_FILE`: events are appended, one a line. */
+  file?: string;
+  http?: {
+    /** `CUPEL_OPENLINEAGE_URL`, of the server. */
+    url: string;
+    /** `CUPEL_OPENLINEAGE_ENDPOINT`, default `api/v1/lineage`. */
+    endpoint: string;
+    /** `CUPEL_OPENLINEAGE_API_KEY`, a bearer token; may come from Secret Manager as environment. */
+    apiKey?: string;
+    /** `CUPEL_OPENLINEAGE_TIMEOUT_MS`, of one request, default 5,000. */
+    timeoutMs: number;
+  };
 }
 
 type Variables = Record<string, string | undefined>;
@@ -103,6 +123,21 @@ function webhook(env: Variables): Pick<CupelEnvironment, 'webhook'> {
       expected: 'the secret that messages to CUPEL_WEBHOOK_URL are signed with',
     });
   return { webhook: { url, secret } };
+}
+
+function lineage(env: Variables, name: string): Pick<CupelEnvironment, 'lineage'> {
+  const { CUPEL_OPENLINEAGE_URL: url, CUPEL_OPENLINEAGE_FILE: file, CUPEL_OPENLINEAGE_API_KEY: apiKey } = env;
+  if (!url && !file) return {};
+  if (url && (!URL.canParse(url) || !/^https?:/.test(url)))
+    throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: 'CUPEL_OPENLINEAGE_URL', expected: 'a URL' });
+  const http = url && {
+    url,
+    endpoint: env.CUPEL_OPENLINEAGE_ENDPOINT || 'api/v1/lineage',
+    timeoutMs: positiveInteger(env, 'CUPEL_OPENLINEAGE_TIMEOUT_MS', 5_000),
+    ...(apiKey ? { apiKey } : {}),
+  };
+  const namespace = env.CUPEL_OPENLINEAGE_NAMESPACE || name;
+  return { lineage: { namespace, ...(file ? { file } : {}), ...(http ? { http } : {}) } };
 }
 
 /**
@@ -141,6 +176,7 @@ export function readEnvironment(env: Variables = process.env): CupelEnvironment 
     controlTopic: env.CUPEL_CONTROL_TOPIC || 'cupel-control',
     notificationsTopic: env.CUPEL_NOTIFICATIONS_TOPIC || 'cupel-notifications',
     ...webhook(env),
+    ...lineage(env, env.CUPEL_ENVIRONMENT || project),
     goldMaxBytes: positiveInteger(env, 'CUPEL_GOLD_MAX_BYTES', 2 ** 40),
     pollIntervalMs: positiveInteger(env, 'CUPEL_POLL_INTERVAL_MS', 10_000),
     pricesFile: env.CUPEL_PRICES_FILE || 'prices.yaml',

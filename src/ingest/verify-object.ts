@@ -16,8 +16,12 @@ function sha256Of(contract: CompiledContract, bytes: Buffer): string {
   return deliverySha256(delivery_id, Buffer.from(body_base64, 'base64'));
 }
 
-/** A Cloud Storage subscription's names hold no SHA-256. */
-function checkName(contract: CompiledContract, name: string, bytes: Buffer): void {
+/**
+ * Checks that the content of an object is what its name says; a Cloud Storage subscription's names say nothing of it.
+ *
+ * @throws CupelError CUP_OBJECT_CORRUPT
+ */
+export function checkName(contract: CompiledContract, name: string, bytes: Buffer): void {
   const parsed = parseBronzeName(name);
   if (!parsed) throw cupelError('CUP_OBJECT_CORRUPT', { object: name, expected: 'a name of Bronze' });
   if (parsed.sha256 === undefined) return;

@@ -26,7 +26,10 @@ export async function loadContract(directory: string, source: string): Promise<C
       .map((name) => name.slice(0, -5));
     throw cupelError('CUP_SOURCE_UNKNOWN', { source, known: known.join(', ') || 'none', directory }, error);
   }
-  return compileContract(text, file);
+  const contract = compileContract(text, file);
+  if (contract.source !== source)
+    throw cupelError('CUP_CONTRACT_INVALID', { file, faults: `\n  id: expected ${source}, the name of the file` });
+  return contract;
 }
 
 /** Names of the sources that have a contract in the folder, sorted. */

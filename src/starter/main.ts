@@ -2,11 +2,13 @@ import { Command } from 'commander';
 import { backfillCommand } from './verbs/backfill/index.ts';
 import { contractCommand } from './verbs/contract/index.ts';
 import { datasetCommand } from './verbs/dataset.ts';
+import { explainCommand } from './verbs/explain.ts';
 import { goldCommand } from './verbs/gold.ts';
 import { ingestCommand } from './verbs/ingest.ts';
 import { ledgerCommand } from './verbs/ledger.ts';
 import { localCommand } from './verbs/local.ts';
 import { monitorCommand } from './verbs/monitor.ts';
+import { parityCommand } from './verbs/parity.ts';
 import { prepareCommand } from './verbs/prepare.ts';
 import { quarantineCommand } from './verbs/quarantine.ts';
 import { reconcileCommand } from './verbs/reconcile.ts';
@@ -44,10 +46,12 @@ for (const add of [
   quarantineCommand,
   redriveCommand,
   reconcileCommand,
+  parityCommand,
   monitorCommand,
   backfillCommand,
   contractCommand,
   datasetCommand,
+  explainCommand,
   goldCommand,
   schedulesCommand,
   sdkCommand,

@@ -23,6 +23,7 @@ export async function workflowSources(): Promise<string> {
 export async function bundleWorkflows(): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(WORKFLOWS, 'index.ts'),
+    workflowInterceptorModules: [path.join(WORKFLOWS, 'lineage/interceptors.ts')],
     logger: new DefaultLogger('WARN'),
   });
   return code;

@@ -1,7 +1,8 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { Client, Connection } from '@temporalio/client';
 import { CodedFailures } from '../activities/coded-failures.ts';
-import type { Activities } from '../activities/index.ts';
+import type { Activities, ActivityResources } from '../activities/index.ts';
+import { lineageOfActivities, lineageSinks } from '../activities/lineage/index.ts';
 import { cupelError } from '../errors.ts';
 import { NOT_FOUND } from '../gcp/errors.ts';
 import type { TemporalSettings } from '../temporal.ts';
@@ -87,11 +88,16 @@ export async function reachTemporal({ native }: Connections): Promise<void> {
   await native.withDeadline(Date.now() + REACHABLE_WITHIN_MS, () => native.workflowService.getSystemInfo({}));
 }
 
-/** Makes a worker for each queue; none polls yet. */
+/**
+ * Makes a worker for each queue; none polls yet.
+ *
+ * @param resources what lineage is found and told with. Default: nobody is told
+ */
 export async function createWorkers(
   settings: WorkerSettings,
   { native, client }: Connections,
   activities: Activities,
+  resources?: ActivityResources,
 ): Promise<Map<Queue, Worker>> {
   const bundle = await workflowBundle();
   const made = settings.queues.map(async (queue): Promise<[Queue, Worker]> => [
@@ -102,7 +108,10 @@ export async function createWorkers(
       taskQueue: queue,
       workflowBundle: bundle,
       activities,
-      interceptors: { activity: [() => ({ inbound: new CodedFailures() })] },
+      interceptors: {
+        activity: [() => ({ inbound: new CodedFailures() }), ...(resources ? lineageOfActivities(resources) : [])],
+      },
+      sinks: lineageSinks(resources),
       maxHeartbeatThrottleInterval: HEARTBEAT_WITHIN_MS,
       shutdownGraceTime: settings.shutdownGraceSeconds * 1_000,
       shutdownForceTime: settings.shutdownGraceSeconds * 1_000 + FORCE_AFTER_MS,

@@ -40,6 +40,9 @@ export const streamId = (source: string): string => `stream/${source}`;
 /** What makes a source's table anew. */
 export const rebuildId = (source: string): string => `rebuild/${source}`;
 
+/** What compares a source's table with what Bronze gives. */
+export const parityId = (source: string): string => `parity/${source}`;
+
 /** Reconciliation of a range of a source. */
 export const reconcileId = (source: string, from: string, to: string): string => `reconcile/${source}/${from}/${to}`;
 

@@ -6,6 +6,7 @@ export { ingest } from './ingest.ts';
 export { maintain } from './maintain.ts';
 export { monitor } from './monitor.ts';
 export { nightlyGold } from './nightly-gold.ts';
+export { parity } from './parity.ts';
 export { pipeline } from './pipeline.ts';
 export { rebuild } from './rebuild.ts';
 export { reconcile } from './reconcile.ts';

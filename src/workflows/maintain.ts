@@ -1,6 +1,6 @@
 import { setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { SweptOps } from '../lakehouse/committer/sweep-ops.ts';
 import type { Upkeep } from '../activities/silver.ts';
+import type { OpsUpkeep } from '../activities/upkeep.ts';
 import { short, upkeep } from './activities.ts';
 import { announcing } from './announce.ts';
 import { tagUpkeep } from './visibility.ts';
@@ -15,8 +15,8 @@ export interface MaintainResult extends Upkeep {
   table: string;
   /** Audits that a terminated backfill left behind, dropped now. */
   audits: number;
-  /** What was deleted in the ops bucket. */
-  ops: SweptOps;
+  /** What runs left behind and was deleted. */
+  ops: OpsUpkeep;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { isCancellation, workflowInfo } from '@temporalio/workflow';
+import { reportUri } from '../lakehouse/deltas/report-name.ts';
 import type { FailedPartition } from '../lakehouse/planning/chunks.ts';
 import type { ValidatedChunk } from '../lakehouse/planning/prepare-chunk.ts';
 import { launching, short, waiting } from './activities.ts';
@@ -31,7 +32,7 @@ export async function processChunk(chunk: ValidatedChunk, contractUri: string, d
   if (chunk.published) return { published: [chunk], failed: [] };
   for (let attempt = 1; ; attempt += 1) {
     const { runId } = workflowInfo();
-    const report = `${chunk.uri.replace(/\.json$/, '.failed')}/${runId.replaceAll('-', '')}${attempt}.json`;
+    const report = reportUri(chunk.uri, runId, attempt);
     try {
       await runJob(chunk, contractUri, report, attempt);
       return { published: [chunk], failed: [] };

@@ -23,6 +23,7 @@ export type RunKind =
   | 'pipeline'
   | 'redrive'
   | 'rebuild'
+  | 'parity'
   | 'backfill'
   | 'chunk'
   | 'gold'

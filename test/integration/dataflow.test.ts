@@ -32,6 +32,12 @@ const FOREVER = 'console.log("up"); setInterval(() => {}, 1000);';
 const STUBBORN = `process.on('SIGTERM', () => console.log('no')); ${FOREVER}`;
 const DRAINS = `process.on('SIGTERM', () => { console.log('{"metric":"late","value":1}'); process.exit(0); }); ${FOREVER}`;
 
+/** Takes a while to listen to signals, and longer to finish; a second signal would kill it. */
+const SLOW_TO_DRAIN = `setTimeout(() => {
+  process.once('SIGTERM', () => setTimeout(() => process.exit(0), 500));
+  ${FOREVER}
+}, 500);`;
+
 let server: DataflowServer;
 let logs: string;
 let templates: FlexTemplatesServiceClient;
@@ -275,6 +281,16 @@ test('only a streaming job drains, and only exit code 0 is drained', async () =>
   await until(dirty, 'JOB_STATE_FAILED');
   const [{ metrics: found }] = await metrics.getJobMetrics({ ...WHERE, jobId: clean });
   expect(found?.[0]?.name?.name).toBe('late');
+});
+
+test('a job is asked to drain once it listens, and once only', async () => {
+  const slow = await launch(SLOW_TO_DRAIN, { jobName: 'slow', template: 'stream' });
+  await until(slow, 'JOB_STATE_RUNNING');
+  await request(slow, 'JOB_STATE_DRAINED');
+  await expect.poll(() => textsOf(slow, 'JOB_MESSAGE_DEBUG')).toContain('JOB_MESSAGE_DETAILED up');
+  const [again] = await request(slow, 'JOB_STATE_DRAINED');
+  expect(again.currentState).toBe('JOB_STATE_DRAINING');
+  await until(slow, 'JOB_STATE_DRAINED');
 });
 
 test('an update replaces the running streaming job, one after the other', async () => {

@@ -194,7 +194,7 @@ test('contracts may come as a folder; a source that has no topic for apps is ref
 });
 
 /** All that the SDK needs: no Temporal, no Beam, no DuckDB. */
-const SDK_PACKAGES = ['@google-cloud/pubsub', 'ajv', 'avsc', 'canonicalize', 'csv-parse', 'yaml'];
+const SDK_PACKAGES = ['@google-cloud/pubsub', 'ajv', 'avsc', 'canonicalize', 'yaml'];
 
 /** Strict, and without looking at the types of Google's client and of Node. */
 const COMPILER_OPTIONS =

@@ -41,8 +41,13 @@ export class StreamLab {
     return this.#server.restUrl;
   }
 
-  /** @param ackDeadlineSeconds of the subscription */
+  /**
+   * For a test of its own: with a log in which no other test has left anything.
+   *
+   * @param ackDeadlineSeconds of the subscription
+   */
   async newTopic(ackDeadlineSeconds = 10): Promise<void> {
+    for await (const { uri } of this.lake.store.list('gs://cupel-ops/streams/')) await this.lake.store.delete(uri);
     this.topic = await this.user.topic();
     this.subscription = await this.user.subscribe(this.topic, { ackDeadlineSeconds });
   }
@@ -96,6 +101,6 @@ export class StreamLab {
       await commitStream(this.lake, contract);
       return lawRows(this.lake, contract);
     };
-    await expect.poll(committed, { timeout: 45_000, interval: 250 }).toEqual(rows);
+    await expect.poll(committed, { timeout: 90_000, interval: 250 }).toEqual(rows);
   }
 }

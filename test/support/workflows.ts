@@ -6,7 +6,8 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { workflowBundle } from '../../local/workflow-bundle.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
-import type { Activities } from '../../src/activities/index.ts';
+import type { Activities, ActivityResources } from '../../src/activities/index.ts';
+import { lineageOfActivities, lineageSinks } from '../../src/activities/lineage/index.ts';
 import { CodedFailures } from '../../src/activities/coded-failures.ts';
 import { BACKFILL_TASK_QUEUE, TASK_QUEUE } from '../../src/workflows/ids.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/search-attributes.ts';
@@ -35,6 +36,7 @@ export async function cupelWorker(
   env: TestWorkflowEnvironment,
   activities: Partial<Activities>,
   taskQueue = TASK_QUEUE,
+  lineage?: ActivityResources,
 ): Promise<Worker> {
   return Worker.create({
     connection: env.nativeConnection,
@@ -45,7 +47,10 @@ export async function cupelWorker(
     maxHeartbeatThrottleInterval: 200,
     workflowBundle: { codePath: await workflowBundle() },
     activities,
-    interceptors: { activity: [() => ({ inbound: new CodedFailures() })] },
+    interceptors: {
+      activity: [() => ({ inbound: new CodedFailures() }), ...(lineage ? lineageOfActivities(lineage) : [])],
+    },
+    sinks: lineageSinks(lineage),
   });
 }
 

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Report } from '../../local/demo/report.ts';
 import type { PipelineResult } from '../../src/workflows/pipeline.ts';
+import { feltReports } from '../../local/felt/reports.ts';
+import type { FeltEarthquake } from '../../local/felt/reports.ts';
 import { simulateDeliveries } from '../../local/github/deliveries.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
 import { DemoFolder } from '../support/demo-run.ts';
@@ -71,59 +73,61 @@ test('the report tells what is there, and the digest is that of the export', asy
   expect(Object.keys(first.stages)).toEqual(['startup', 'ingest', 'validate', 'process', 'materialize', ...others]);
 });
 
-const linesOf = async (table: string) =>
-  (await readFile(demos.inside(`first/${table}.ndjson`), 'utf8'))
+const linesOf = async (table: string, folder = 'first') =>
+  (await readFile(demos.inside(`${folder}/${table}.ndjson`), 'utf8'))
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test('a dropped CSV file is a dimension of Gold, but for its wrong line', async () => {
-  const csv = await readFile(path.join(PROJECT, 'local/demo/networks.csv'), 'utf8');
-  const codes = csv
-    .trimEnd()
-    .split('\n')
-    .slice(1)
-    .filter((line) => !line.includes(',maybe,'))
-    .map((line) => line.split(',', 1)[0]);
-  const named = (await linesOf('gold.networks')).filter(({ name }) => name !== null);
-  expect(named.map(({ network }) => network)).toEqual(codes.sort());
-  expect(named.find(({ network }) => network === 'uu')).toMatchObject({ stations: null, active: true });
-  expect(first.silver.networks?.rows).toBe(codes.length);
-});
+/** What the demo's apps and GitHub sent, for plain Python. */
+async function computeOthers(): Promise<void> {
+  const quakes = (await linesOf('silver.earthquakes')).slice(0, 30);
+  const felt = quakes.map((quake) => ({ ...quake, time: Date.parse(String(quake.event_time)) }) as unknown);
+  const reports = feltReports(felt as FeltEarthquake[], 120);
+  const deliveries = simulateDeliveries(60).map(({ body, ...of }) => ({ ...of, body: body.toString() }));
+  await writeFile(demos.inside('sent.json'), JSON.stringify({ reports, deliveries }));
+  const files = [demos.inside('sent.json'), path.join(PROJECT, 'local/demo/networks.csv')];
+  await run('python3', [python('expected_others.py'), ...files, demos.inside('first'), demos.inside('expected')]);
+}
 
-test('what GitHub delivered, twice and out of order, is counted once', async () => {
-  const deliveries = simulateDeliveries(60).map(({ event, body }) => ({
-    event,
-    ...(JSON.parse(body.toString()) as { action?: string; repository: { full_name: string }; sender: { id: number } }),
-  }));
-  const repositories = Map.groupBy(deliveries, ({ repository }) => repository.full_name);
-  const count = (of: typeof deliveries, wanted: string, action?: string) =>
-    of.filter(({ event, action: found }) => event === wanted && (!action || found === action)).length;
-  const expected = [...repositories].map(([repository, of]) => ({
-    repository,
-    events: of.length,
-    pushes: count(of, 'push'),
-    issues_opened: count(of, 'issues', 'opened'),
-    comments: count(of, 'issue_comment', 'created'),
-    stars: count(of, 'star', 'created'),
-    people: new Set(of.map(({ sender }) => sender.id)).size,
-  }));
-  // A run over midnight UTC has two days.
-  const found = Map.groupBy(await linesOf('gold.repo_activity'), ({ repository }) => String(repository));
-  for (const of of expected) {
-    const days = found.get(of.repository) ?? [];
-    expect(days.reduce((sum, { events }) => sum + Number(events), 0)).toBe(of.events);
-    if (days.length === 1) expect(days).toEqual([{ activity_date: days[0]?.activity_date, ...of }]);
-  }
-  expect(found.size).toBe(expected.length);
-  expect(first.silver.github_events_log?.rows).toBe(60);
-});
+describe('the other ways in: each table is what plain Python computes from what was sent', () => {
+  beforeAll(computeOthers);
 
-test('what people felt is joined with the earthquakes of Silver', async () => {
-  const felt = await linesOf('gold.felt_by_event');
-  expect(felt.reduce((sum, { reports }) => sum + Number(reports), 0)).toBe(first.silver.felt_reports?.rows);
-  const silver = new Set((await linesOf('silver.earthquakes')).map(({ event_id }) => event_id));
-  expect(felt.every(({ event_id }) => silver.has(event_id))).toBe(true);
+  test.each(['silver.networks', 'gold.networks', 'gold.felt_by_event', 'gold.repo_activity', 'gold.repo_events'])(
+    '%s, byte for byte',
+    async (table) => {
+      const [found, expected] = await Promise.all(
+        ['first', 'expected'].map((folder) => readFile(demos.inside(`${folder}/${table}.ndjson`), 'utf8')),
+      );
+      expect(found).toBe(expected);
+    },
+  );
+
+  const sorted = (rows: Record<string, unknown>[], key: string) =>
+    rows.toSorted((a, b) => (String(a[key]) < String(b[key]) ? -1 : 1));
+
+  test('silver.felt_reports, a log of Avro: every field of every message', async () => {
+    // A log is by hour, and a run over the hour has two.
+    expect(sorted(await linesOf('silver.felt_reports'), '_record_id')).toEqual(
+      await linesOf('silver.felt_reports', 'expected'),
+    );
+  });
+
+  test('silver.github_events, by Dataform and as a log of Parquet: what was delivered twice and out of order, once', async () => {
+    const withBody = (rows: Record<string, unknown>[]) =>
+      sorted(rows, 'delivery_id').map(({ payload, _record_id, ...row }) => ({
+        ...row,
+        body: JSON.parse(String(payload)) as unknown,
+      }));
+    const expected = withBody(await linesOf('silver.github_events', 'expected'));
+    expect(withBody(await linesOf('silver.github_events_log'))).toEqual(expected);
+    expect(withBody(await linesOf('silver.github_events'))).toEqual(expected);
+    const payloads = async (folder: string, table: string) =>
+      sorted(await linesOf(table, folder), 'delivery_id').map(({ payload }) => payload);
+    expect(await payloads('first', 'silver.github_events_log')).toEqual(
+      await payloads('expected', 'silver.github_events'),
+    );
+  });
 });
 
 test('the command line tells the same, and a run over everything finds it done', async () => {

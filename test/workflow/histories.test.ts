@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { describe, expect, test } from 'vitest';
 import { workflowBundle } from '../../local/workflow-bundle.ts';
+import { lineageSinks } from '../../src/activities/lineage/index.ts';
 import * as workflows from '../../src/workflows/index.ts';
 import { HISTORIES, History } from '../support/workflows.ts';
 
@@ -22,6 +23,10 @@ describe('recorded histories replay: a change of a workflow that breaks one need
   test.each(files)('%s', async (file) => {
     const history = History.decode(readFileSync(path.join(HISTORIES, file)));
     const id = history.events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? undefined;
-    await Worker.runReplayHistory({ workflowBundle: { codePath: await workflowBundle() } }, history, id);
+    await Worker.runReplayHistory(
+      { workflowBundle: { codePath: await workflowBundle() }, sinks: lineageSinks() },
+      history,
+      id,
+    );
   });
 });

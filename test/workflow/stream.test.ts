@@ -210,7 +210,9 @@ test('an update launches a job in place of the running one; one that is refused 
   await expect.poll(async () => (await handle.query(streamStatus)).job?.jobId, WITHIN).toBe('job-2');
   refuse = true;
   await handle.signal(updateStream);
-  await expect.poll(async () => (await handle.query(streamStatus)).lastFailure?.code, WITHIN).toBe('CUP_GOOGLE_REFUSED');
+  await expect
+    .poll(async () => (await handle.query(streamStatus)).lastFailure?.code, WITHIN)
+    .toBe('CUP_GOOGLE_REFUSED');
   expect((await handle.query(streamStatus)).job?.jobId).toBe('job-2');
   expect(await end(handle)).toMatchObject({ launches: 2 });
 });
@@ -245,6 +247,17 @@ test('a batch that the committer refuses is let go; the job is drained, its hour
   // Its entry is known to be over with, so that nobody takes it for one that was overlooked.
   expect(follows.at(-1)?.settled).toContain(1);
   await handle.terminate();
+});
+
+test('a job that drops messages as late is drained; what it dropped is replayed, and another one goes on', async () => {
+  const fake = fakes((request, number) => ({ ...well(request), ...(number === 2 ? { droppedAsLate: 7 } : {}) }));
+  const handle = await start(fake.activities);
+  await later(() => fake.launches.length, 2);
+  expect(fake.calls).toEqual(expect.arrayContaining(['drainStream', 'planRange']));
+  await later(async () => (await handle.query(streamStatus)).droppedAsLate, 0);
+  const { lastFailure } = await handle.query(streamStatus);
+  expect(lastFailure).toMatchObject({ code: 'CUP_STREAM_DROPPED_LATE', message: '7 messages were dropped as late' });
+  await end(handle);
 });
 
 test('a source whose contract says nothing of streams is refused at once', async () => {

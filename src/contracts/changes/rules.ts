@@ -10,8 +10,8 @@ import type { ChangeRule } from './types.ts';
 import { ignoredFieldChanges, unknownFieldChanges } from './unknown-fields.ts';
 import { unpackChanges } from './unpack.ts';
 
-/** A property of a compiled contract that a change can be in. */
-type Property = Exclude<keyof CompiledContract, 'source' | 'hash'>;
+/** A property of a compiled contract that a change can be in: a shadow is in no file. */
+type Property = Exclude<keyof CompiledContract, 'source' | 'hash' | 'shadowOf'>;
 
 const valueOf = (contract: CompiledContract, property: string): unknown =>
   (contract as unknown as Record<string, unknown>)[property];

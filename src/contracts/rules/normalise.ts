@@ -137,7 +137,7 @@ function addSystemColumns(row: Row, record: RawRecord, contract: CompiledContrac
   row._record_hash = ''; // taken once per surviving row, see Reducer
   row._record_id = record.recordId ?? `${context.bronzeObject}#${record.offset}`;
   row._bronze_object = context.bronzeObject;
-  row._contract = contract.hash;
+  row._contract = contract.shadowOf ?? contract.hash;
   if (contract.sink.kind === 'append-log')
     row._hour = BigInt(Date.parse(`${record.hour ?? context.hour}:00:00Z`)) * 1000n;
 }

@@ -1,4 +1,5 @@
 import type { ColumnType, CompiledContract, Conversion } from '../types.ts';
+import { pathOf } from './path.ts';
 import { UNPACKERS } from './unpack/index.ts';
 
 /** Kind of a value as JSON has it; null tells nothing of a type. */
@@ -27,13 +28,13 @@ function learn(known: Known, [name, ...deeper]: string[]): void {
 }
 
 /** Everything that the mapping reads or the contract ignores. */
-function knownFields({ mapping, ignoredFields = [] }: CompiledContract): Known {
+function knownFields({ mapping, unpack, ignoredFields = [] }: CompiledContract): Known {
   const known: Known = new Map();
   for (const { from, orLastPathSegmentOf } of mapping) {
     learn(known, from);
     if (orLastPathSegmentOf) learn(known, orLastPathSegmentOf);
   }
-  for (const path of ignoredFields) learn(known, path.split('.'));
+  for (const path of ignoredFields) learn(known, pathOf(unpack, path));
   return known;
 }
 

@@ -84,14 +84,17 @@ export function verifySignature(
 /**
  * Secrets of a feed, from the environment: one a line; several while they are rotated.
  *
- * @throws CupelError CUP_ENVIRONMENT_INVALID when there is none: nothing could be trusted
+ * @throws CupelError CUP_ENVIRONMENT_INVALID when there is none, or one that makes an empty key: nothing could be trusted
  */
 export function secretsOf(
-  { secretsFrom }: Pick<WebhookFeed, 'secretsFrom'>,
+  { secretsFrom, scheme }: Pick<WebhookFeed, 'secretsFrom' | 'scheme'>,
   env: Record<string, string | undefined>,
 ): string[] {
   const secrets = (env[secretsFrom] ?? '').split(/\r?\n/).filter(Boolean);
   if (!secrets.length)
     throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: secretsFrom, expected: 'the secrets of the webhook' });
+  // Everybody can sign with an empty key.
+  if (scheme === 'standard-webhooks' && secrets.some((secret) => !keyOf(secret).length))
+    throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: secretsFrom, expected: 'secrets in base64' });
   return secrets;
 }

@@ -8,7 +8,10 @@ export interface LogPlace {
 }
 
 /** Folder of a log: objects of other tables are never in it, so readers may list it. */
-export function logFolder(silverBucket: string, { sink }: Pick<CompiledContract, 'sink'>): string {
+export function logFolder(
+  silverBucket: string,
+  { sink }: { sink: Pick<CompiledContract['sink'], 'namespace' | 'table'> },
+): string {
   return `gs://${silverBucket}/logs/${sink.namespace}/${sink.table}/`;
 }
 

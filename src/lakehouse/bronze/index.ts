@@ -10,5 +10,6 @@ export {
 export type { BronzeName, OwnBronzeName } from './bronze-name.ts';
 export { bronzeRange, listBronze, listFeed, wholeHours } from './list-bronze.ts';
 export type { HourRange } from './list-bronze.ts';
+export { belongs, openObject } from './open-object.ts';
 export { missingRuns, partitionsOf, slotMs } from './partitions.ts';
 export type { MissingRun, Partition } from './partitions.ts';

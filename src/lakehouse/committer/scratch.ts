@@ -141,10 +141,11 @@ const DUCKDB_TYPES: Record<ColumnType, string> = {
 
 /**
  * Rows of local Parquet files with these columns, by name: what a file lacks is null, since the table had fewer columns when it was
- * written. `_file` is the path that a row came from.
+ * written. `_file` is the path that a row came from. No files have no rows.
  */
 export function readParquet(columns: readonly { name: string; type: ColumnType }[], files: readonly string[]): string {
   const nulls = columns.map(({ name, type }) => `null::${DUCKDB_TYPES[type]} as ${identifier(name)}`);
+  if (!files.length) return `(select ${nulls.join(', ')}, null::varchar as _file where false)`;
   return `(select ${nulls.join(', ')} where false union all by name
     select * from read_parquet([${files.map(literal).join(', ')}], union_by_name = true, filename = '_file'))`;
 }

@@ -11,7 +11,7 @@ const AT_ONCE = 16;
 
 /** What was deleted in the ops bucket. */
 export interface SweptOps {
-  /** Plans with their indexes, and marks of batches that await an audit, that no run can be at any more. */
+  /** Plans with their indexes, marks of batches that await an audit, and reports of comparisons, that no run can be at any more. */
   plans: number;
   /** Chunks whose batch is settled, and those that were given up long ago. */
   chunks: number;
@@ -87,7 +87,7 @@ async function spentChunks(resources: SweepResources, table: string, ageMs: numb
  * @param ageMs age from which on a delta or chunk may go. Default 3 days
  */
 export async function sweepOps(resources: SweepResources, table: string, ageMs = ORPHAN_AGE_MS): Promise<SweptOps> {
-  const ofRuns = ['plans', 'redrives', 'backfills', 'pulls'].map((folder) =>
+  const ofRuns = ['plans', 'redrives', 'backfills', 'pulls', 'parity'].map((folder) =>
     listOld(resources, `gs://${resources.opsBucket}/${folder}/`, Math.max(ageMs, RUN_AGE_MS)),
   );
   const plans = (await Promise.all(ofRuns)).flat();

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { ObjectStore } from '../object-store.ts';
 import type { Chunk, Done, Group, Manifest } from './types.ts';
 
+const PUBLISHED = /^([0-9a-f]{64})(\.done)?\.json$/;
 const DONE = /^([0-9a-f]{64})\.done\.json$/;
+const MANIFEST = /^([0-9a-f]{64})\.json$/;
 
 /** Chunks, delta files, manifests and their outcomes, all in the ops bucket (docs/deltas-and-committer.md). */
 export class DeltaStore {
@@ -81,13 +83,41 @@ export class DeltaStore {
 
   /** Settled batches of a table and when each was settled, the first settled first. */
   async listSettled(table: string): Promise<{ batchId: string; at: Date }[]> {
+    return (await this.#listBatches(table)).settled;
+  }
+
+  /** Published batches of a table that are not settled, and when each was published, the first published first. */
+  async listWaiting(table: string): Promise<{ batchId: string; at: Date }[]> {
+    const { published, settled } = await this.#listBatches(table);
+    const done = new Set(settled.map(({ batchId }) => batchId));
+    return published.filter(({ batchId }) => !done.has(batchId));
+  }
+
+  async #listBatches(table: string): Promise<Record<'published' | 'settled', { batchId: string; at: Date }[]>> {
     const prefix = `${this.#root}/_deltas/${table}/`;
-    const settled: { batchId: string; at: Date }[] = [];
-    for await (const object of this.#store.list(prefix)) {
-      const [, batchId] = DONE.exec(object.uri.slice(prefix.length)) ?? [];
-      if (batchId) settled.push({ batchId, at: new Date(object.updated) });
+    const found: Record<'published' | 'settled', { batchId: string; at: Date }[]> = { published: [], settled: [] };
+    for await (const { uri, updated } of this.#store.list(prefix)) {
+      const name = uri.slice(prefix.length);
+      const done = DONE.exec(name)?.[1];
+      const batchId = done ?? MANIFEST.exec(name)?.[1];
+      if (batchId) found[done ? 'settled' : 'published'].push({ batchId, at: new Date(updated) });
     }
-    return settled.sort((a, b) => a.at.getTime() - b.at.getTime());
+    for (const batches of Object.values(found)) batches.sort((a, b) => a.at.getTime() - b.at.getTime());
+    return found;
+  }
+
+  /** Batches of a table whose manifest is there, in order of id, and whether each is settled. */
+  async listPublished(table: string): Promise<{ batchId: string; settled: boolean }[]> {
+    const prefix = `${this.#root}/_deltas/${table}/`;
+    const settled = new Set<string>();
+    const published: string[] = [];
+    for await (const object of this.#store.list(prefix)) {
+      const [, batchId, done] = PUBLISHED.exec(object.uri.slice(prefix.length)) ?? [];
+      if (!batchId) continue;
+      if (done) settled.add(batchId);
+      else published.push(batchId);
+    }
+    return published.map((batchId) => ({ batchId, settled: settled.has(batchId) }));
   }
 
   #landedUri(batchId: string): string {

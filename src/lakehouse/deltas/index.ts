@@ -12,3 +12,4 @@ export type {
   PartitionOutcome,
   StreamedSpan,
 } from './types.ts';
+export { chunkOfReport } from './report-name.ts';

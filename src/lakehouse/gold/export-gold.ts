@@ -1,5 +1,7 @@
+import { BigQueryTimestamp } from '@google-cloud/bigquery';
 import type { BigQuery } from '@google-cloud/bigquery';
 import { googleError, isNotFound } from '../../gcp/errors.ts';
+import { formatTimestamp } from '../format.ts';
 
 /** A table or view of Gold. */
 export interface GoldTable {
@@ -63,15 +65,49 @@ export const GOLD_TABLES: readonly GoldTable[] = [
   },
 ];
 
+/** Tables of Silver that Dataform makes in BigQuery (ELT). */
+export const NATIVE_SILVER_TABLES: readonly GoldTable[] = [
+  {
+    name: 'github_events',
+    key: ['delivery_id'],
+    columns: [
+      'delivery_id',
+      'event_type',
+      'received_at',
+      'action',
+      'repository_id',
+      'repository',
+      'sender_id',
+      'sender',
+      'payload',
+    ],
+  },
+];
+
+/** The client prints microseconds only where there are some; exports always have six digits. */
+function timestampText({ value }: BigQueryTimestamp): string {
+  const [, seconds = '', fraction = ''] = /^(.*?)(?:\.(\d+))?Z$/.exec(value) ?? [];
+  return formatTimestamp(BigInt(Date.parse(`${seconds}Z`)) * 1000n + BigInt(fraction.slice(0, 6).padEnd(6, '0')));
+}
+
 /** DATE and other types of the client come as objects with the text in `value`. */
 function toJson(value: unknown): string {
+  if (value instanceof BigQueryTimestamp) return JSON.stringify(timestampText(value));
   if (value !== null && typeof value === 'object' && 'value' in value) return JSON.stringify(value.value);
   return JSON.stringify(value ?? null);
 }
 
-/** A table of Gold as NDJSON lines: columns in declared order, sorted by its key, DATE as `YYYY-MM-DD`; none while it is not there. */
-export async function exportGold(bigquery: BigQuery, table: GoldTable): Promise<string[]> {
-  const query = `SELECT ${table.columns.join(', ')} FROM \`gold.${table.name}\` ORDER BY ${table.key.join(', ')}`;
+/**
+ * A table of Gold as NDJSON lines: columns in declared order, sorted by its key, DATE as `YYYY-MM-DD`; none while it is not there.
+ *
+ * @param dataset where it is: `silver` for what Dataform makes there
+ */
+export async function exportGold(
+  bigquery: BigQuery,
+  table: GoldTable,
+  dataset: 'gold' | 'silver' = 'gold',
+): Promise<string[]> {
+  const query = `SELECT ${table.columns.join(', ')} FROM \`${dataset}.${table.name}\` ORDER BY ${table.key.join(', ')}`;
   try {
     const [job] = await bigquery.createQueryJob({ query });
     const [rows] = await job.getQueryResults();
@@ -80,6 +116,6 @@ export async function exportGold(bigquery: BigQuery, table: GoldTable): Promise<
     );
   } catch (error) {
     if (isNotFound(error)) return []; // Dataform has not run yet
-    throw googleError('BigQuery', `export of gold.${table.name}`, error);
+    throw googleError('BigQuery', `export of ${dataset}.${table.name}`, error);
   }
 }

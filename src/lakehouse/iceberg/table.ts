@@ -98,8 +98,18 @@ export class IcebergTable {
 
   /** Live data files of a snapshot; none for a table that holds nothing. */
   async dataFiles(snapshot: Snapshot | undefined = this.current): Promise<DataFile[]> {
+    return (await this.liveFiles(snapshot)).map(({ file }) => file);
+  }
+
+  /** Live data files of a snapshot, each with the id of the snapshot that wrote it, which may be expired. */
+  async liveFiles(snapshot: Snapshot | undefined = this.current): Promise<{ file: DataFile; snapshotId: string }[]> {
     const manifests = await this.#liveManifests(snapshot);
-    return manifests.flatMap((manifest) => manifest.entries.map((entry) => entry.data_file));
+    return manifests.flatMap((manifest) =>
+      manifest.entries.map((entry) => ({
+        file: entry.data_file,
+        snapshotId: String(entry.snapshot_id ?? manifest.file.added_snapshot_id),
+      })),
+    );
   }
 
   /**

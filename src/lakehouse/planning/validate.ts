@@ -42,7 +42,7 @@ async function quarantineObject(
     reasonCode: code,
     detail,
     source: contract.source,
-    contract: contract.hash,
+    contract: contract.shadowOf ?? contract.hash,
     bronzeObject: object.name,
     generation: object.generation,
   };

@@ -14,7 +14,8 @@ const WAVE = 512;
 
 const HOUR = 3_600_000;
 
-const NOTE = /^(.*\/(?:[0-9a-f]{64}|objects|files)\/[0-9a-f]{64})\.json$/;
+/** Names of notes; markers and the bytes of files have others. */
+export const NOTE = /^(.*\/(?:[0-9a-f]{64}|objects|files)\/[0-9a-f]{64})\.json$/;
 
 /** Says that an entry was re-driven; lies beside it, create-only. */
 export const markerUri = (uri: string): string => uri.replace(/\.json$/, '.redriven.json');

@@ -20,7 +20,7 @@ export interface FollowState {
 
 /** What following works with. */
 export interface FollowResources {
-  log: Pick<StreamLog, 'bounds' | 'read' | 'remove'>;
+  log: Pick<StreamLog, 'bounds' | 'read' | 'remove' | 'close'>;
   deltas: Pick<DeltaStore, 'readDone'>;
   /** Hands batches of one contract to the committer of their table. */
   submit(batches: OpenBatch[]): Promise<void>;
@@ -73,8 +73,9 @@ export class StreamFollower {
 
   /** The newest entry stays, since the next number is told by it. */
   async #remove(newest: number): Promise<void> {
-    const gone = this.#settled.filter((number) => number !== newest);
-    await Promise.all(gone.map((number) => this.#resources.log.remove(number)));
+    const { log } = this.#resources;
+    const end = (number: number) => (number === newest ? log.close(number) : log.remove(number));
+    await Promise.all(this.#settled.map(end));
     this.#settled = this.#settled.filter((number) => number === newest);
   }
 
@@ -83,7 +84,7 @@ export class StreamFollower {
     const known = new Set([...this.#open.map(({ number }) => number), ...this.#settled]);
     for (let number = first; number < this.#next; number += 1) {
       const entry = known.has(number) ? undefined : await this.#resources.log.read(number);
-      if (entry) this.#open.push({ ...entry, number });
+      if (entry) this.#take(entry, number);
     }
   }
 
@@ -103,9 +104,14 @@ export class StreamFollower {
     while (this.#open.length < AT_ONCE) {
       const entry = await this.#resources.log.read(this.#next);
       if (!entry) return;
-      this.#open.push({ ...entry, number: this.#next });
+      this.#take(entry, this.#next);
       this.#next += 1;
     }
+  }
+
+  #take(entry: StreamEntry, number: number): void {
+    if (entry.over) this.#settled.push(number);
+    else this.#open.push({ ...entry, number });
   }
 
   async #settle(): Promise<OpenBatch[]> {

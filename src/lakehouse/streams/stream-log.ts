@@ -10,6 +10,8 @@ export interface StreamEntry extends StreamedSpan {
   contractUri: string;
   /** When its manifest was there, RFC 3339. */
   at: string;
+  /** Nobody waits for it any more: it is settled, or was refused for good. Default false. */
+  over?: boolean;
 }
 
 const DIGITS = 12;
@@ -65,8 +67,19 @@ export class StreamLog {
     return { first: first ?? 1, next: last + 1 };
   }
 
-  /** Removes an entry whose batch is settled. The newest entry stays, since the next number is told by it. */
+  /** Removes an entry that is over. The newest one stays, since the next number is told by it: see {@link close}. */
   async remove(number: number): Promise<void> {
     await this.#store.delete(this.#uri(number));
+  }
+
+  /** Says of an entry that it is over. One that is gone is no error. */
+  async close(number: number): Promise<void> {
+    const uri = this.#uri(number);
+    const found = await this.#store.readWithGeneration(uri);
+    if (!found) return;
+    const entry = JSON.parse(found.bytes.toString('utf8')) as StreamEntry;
+    if (entry.over) return;
+    const body = Buffer.from(JSON.stringify({ ...entry, over: true } satisfies StreamEntry));
+    await this.#store.replace(uri, body, found.generation, 'application/json'); // a conflict: it was done already
   }
 }

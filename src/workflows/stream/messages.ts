@@ -31,7 +31,7 @@ export interface StreamState {
   /** Newest time of publishing of what was settled, RFC 3339. */
   settledThrough?: string;
   lagSeconds: number;
-  /** Messages that jobs dropped since they came too late: more than 0 is a fault. */
+  /** Messages that the job dropped since they came too late: more than 0 is a fault, and ends it. */
   droppedAsLate: number;
   /** Failures in a row. */
   failures: number;

@@ -9,6 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StreamEnd } from '../../activities/streams.ts';
+import type { ErrorCode } from '../../errors.ts';
 import { streamSubscription } from '../../lakehouse/streams/subscription.ts';
 import { launching, short, waiting } from '../activities.ts';
 import { refused } from '../committer.ts';
@@ -22,6 +23,8 @@ import { noteRefused, take } from './take.ts';
 
 /** Until the next look at a job, after one that was refused. */
 const LOOK_AGAIN = '1 minute';
+
+const LATE: ErrorCode = 'CUP_STREAM_DROPPED_LATE';
 
 /** What somebody asked of the stream. */
 interface Asked {
@@ -47,7 +50,7 @@ export async function stream(input: StreamInput): Promise<StreamResult> {
       await startAnew(source, state, asked);
       if (!state.job || asked.update) await launch(source, state, asked);
       if (state.job && (asked.stop || asked.drain)) await drain(source, state);
-      if (state.job) await watch(source, state);
+      if (state.job) await watch(source, state, asked);
     }
   } catch (error) {
     // Whoever cancels the stream does not want its job to go on alone.
@@ -135,7 +138,13 @@ async function launchJob(source: string, state: StreamState): Promise<void> {
     ...(state.job ? { update: true } : {}),
     parameters: { contract: contract.uri, subscription: streamSubscription(source), report },
   });
-  Object.assign(state, { contract, job: { ...job, report }, launchedMs: Date.now(), launches: launch });
+  Object.assign(state, {
+    contract,
+    job: { ...job, report },
+    launchedMs: Date.now(),
+    launches: launch,
+    droppedAsLate: 0,
+  });
 }
 
 async function drain(source: string, state: StreamState): Promise<void> {
@@ -148,7 +157,7 @@ function following(source: string, { contract, follow }: StreamState) {
   return { source, contractUri: contract?.uri ?? '', waiter: workflowInfo().workflowId, state: follow };
 }
 
-async function watch(source: string, state: StreamState): Promise<void> {
+async function watch(source: string, state: StreamState, asked: Asked): Promise<void> {
   const { job } = state;
   if (!job) return;
   const seen = await waiting.followStream({ ...following(source, state), job }).catch((error: unknown) => {
@@ -157,8 +166,13 @@ async function watch(source: string, state: StreamState): Promise<void> {
   });
   // Nobody could look: a matter of rights or settings, which somebody mends while the job goes on.
   if (!seen) return (show(source, state, 'running'), sleep(LOOK_AGAIN));
+  const late = seen.droppedAsLate > state.droppedAsLate;
   take(state, seen);
-  if (seen.batches) await noteHealth(source, state);
+  if (late && !seen.end) {
+    // Allowed lateness is to make this impossible: what was dropped is in Bronze, and another job goes on.
+    noteEnd(state, { how: 'failed', code: LATE, message: `${seen.droppedAsLate} messages were dropped as late` });
+    asked.drain = true;
+  } else if (seen.batches) await noteHealth(source, state);
   if (seen.end) {
     delete state.job;
     if (seen.end.how === 'failed') await afterFailure(state, seen.end, job.report ?? '');

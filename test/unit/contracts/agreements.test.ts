@@ -58,6 +58,7 @@ test.each<[string, string, string, RegExp]>([
     /as: rfc3339 gives timestamptz, and column stations is long/,
   ],
   ['networks', 'kind: file, priority: high', 'kind: subscription', /expected|must/],
+  ['networks', 'id: networks', 'id: Net-works', /id: expected a name of lower-case letters/],
   [
     'networks',
     '{ name: files, kind: file, priority: high }',

@@ -1,39 +1,18 @@
-import { parse } from 'csv-parse/sync';
 import type { CompiledContract } from '../../types.ts';
+import { csvLines } from './csv-lines.ts';
+import type { CsvLine } from './csv-lines.ts';
 import { decodeText, unreadable } from './types.ts';
 import type { RawRecord, Unpacker } from './types.ts';
 
 type Csv = Extract<CompiledContract['unpack'], { kind: 'csv' }>;
 
-/** A line as it is, and its fields; none where they cannot be told apart. */
-interface Line {
-  raw: string;
-  fields?: string[];
-}
-
-/** Lines in order, the header first (RFC 4180). One that cannot be read costs itself only. */
-function readLines(contract: CompiledContract, bytes: Uint8Array, bronzeObject: string): Line[] {
+/** Lines in order, the header first. */
+function readLines(contract: CompiledContract, bytes: Uint8Array, bronzeObject: string): CsvLine[] {
   const { delimiter = ',', encoding } = contract.unpack as Csv;
-  const lines: Line[] = [];
-  const text = decodeText(bytes, bronzeObject, encoding);
-  parse(text, {
-    bom: true,
-    delimiter,
-    raw: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    on_record: (line: unknown) => {
-      const { raw, record } = line as { raw: string; record: string[] };
-      lines.push({ raw, fields: record });
-      return null; // we keep them ourselves, in one order with those that were skipped
-    },
-    on_skip: (_error, raw) => void lines.push({ raw: raw ?? '' }),
-  });
-  return lines;
+  return csvLines(decodeText(bytes, bronzeObject, encoding), delimiter);
 }
 
-function headerOf(contract: CompiledContract, first: Line | undefined, bronzeObject: string): string[] {
+function headerOf(contract: CompiledContract, first: CsvLine | undefined, bronzeObject: string): string[] {
   const header = first?.fields?.map((name) => name.trim()) ?? [];
   if (!header.length) throw unreadable(bronzeObject, 'expected a header line');
   const twice = header.find((name, index) => header.indexOf(name) !== index);
@@ -46,9 +25,10 @@ function headerOf(contract: CompiledContract, first: Line | undefined, bronzeObj
   return header;
 }
 
-function toRecord(header: string[], { fields }: Line, offset: number): RawRecord {
-  if (fields?.length !== header.length)
-    return { offset, value: null, malformed: `expected ${header.length} fields, found ${fields?.length ?? 'none'}` };
+function toRecord(header: string[], { fields }: CsvLine, offset: number): RawRecord {
+  if (!fields) return { offset, value: null, malformed: 'expected quotes around a whole field, and closed' };
+  if (fields.length !== header.length)
+    return { offset, value: null, malformed: `expected ${header.length} fields, found ${fields.length}` };
   // An empty field is no value: CSV knows no other null.
   return { offset, value: Object.fromEntries(header.map((name, index) => [name, fields[index] || null])) };
 }

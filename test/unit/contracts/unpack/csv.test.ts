@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { normaliser, rawRecord, unpackObject } from '../../../../src/contracts/index.ts';
 import type { Row } from '../../../../src/contracts/index.ts';
+import { csvLines } from '../../../../src/contracts/rules/unpack/csv-lines.ts';
 import { contractOf } from '../../../support/contracts.ts';
 
 const contract = contractOf('networks');
@@ -68,12 +70,51 @@ test.each([
   expect(second).toMatchObject({ network: 'ci' });
 });
 
-test('broken quotes cost what they swallow, and are kept as they came', async () => {
-  const bytes = file(LINE, 'us,"never closed,2025', LINE);
+test.each([
+  ['a quote that is never closed', 'us,"never closed,2025'],
+  ['text behind a closing quote', LINE.replace('Caltech', '"Cal"tech')],
+  ['text before a quote', LINE.replace('Caltech', ' "Caltech"')],
+  ['a quote inside a field', LINE.replace('Caltech', '5" pipe')],
+])('%s costs its own line only, and is kept exactly as it came', async (_name, line) => {
+  const bytes = file(LINE, line, LINE, LINE);
   const rows = await rowsOf(bytes);
-  expect(rows[0]).toMatchObject({ network: 'ci' });
-  expect(rows[1]).toMatch(/^malformed_record: expected 9 fields/);
-  expect((await rawRecord(contract, bytes, 1)).toString()).toContain('us,"never closed,2025');
+  expect(rows[1]).toBe('malformed_record: expected quotes around a whole field, and closed');
+  const good: unknown = expect.objectContaining({ network: 'ci' });
+  expect(rows.toSpliced(1, 1)).toEqual([good, good, good]);
+  expect((await rawRecord(contract, bytes, 1)).toString()).toBe(line);
+});
+
+test('line ends may be mixed', async () => {
+  const bytes = Buffer.from(`${HEADER}\r\n${LINE}\n${LINE}\r${LINE}\r\n\r\n`);
+  expect(await rowsOf(bytes)).toHaveLength(3);
+  for (const row of await rowsOf(bytes)) expect(row).toMatchObject({ network: 'ci' });
+});
+
+test('whatever fields hold, they are read as they were written', () => {
+  const field = fc.stringMatching(/^[a",;\r\n é]{0,6}$/);
+  const table = fc.array(fc.tuple(field, field, field), { minLength: 1, maxLength: 6 });
+  const style = fc.record({
+    end: fc.constantFrom('\r\n', '\n', '\r'),
+    delimiter: fc.constantFrom(',', ';'),
+    always: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(table, style, (rows, { end, delimiter, always }) => {
+      const write = (value: string): string =>
+        always || /[",;\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+      const text = rows.map((row) => row.map(write).join(delimiter)).join(end);
+      expect(csvLines(text, delimiter).map(({ fields }) => fields)).toEqual(rows);
+    }),
+  );
+});
+
+test('whatever the text, every line is there once and in order', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[a",\r\n]{0,40}$/), (text) => {
+      const lines = csvLines(text, ',').map(({ raw }) => raw);
+      expect(lines.join('').replace(/[\r\n]/g, '')).toBe(text.replace(/[\r\n]/g, ''));
+    }),
+  );
 });
 
 test('quarantine keeps exactly the line', async () => {
@@ -101,4 +142,20 @@ test('a header named __proto__ is a name like any other', async () => {
   const bytes = Buffer.from(`${HEADER},__proto__\n${LINE},polluted`);
   expect(await rowsOf(bytes)).toEqual([expect.objectContaining({ network: 'ci' })]);
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+});
+
+test('a name of the header may have dots: a line is flat', async () => {
+  const dotted = contractOf('networks', (yaml) =>
+    yaml
+      .replace('operator: { from: operator }', "operator: { from: 'Op. (name)' }")
+      .replace('  - property: feeds', '  - { property: ignoredFields, value: [No. of staff] }\n  - property: feeds'),
+  );
+  const bytes = Buffer.from(`${HEADER.replace('operator', 'Op. (name)')},No. of staff,No\n${LINE},7,8`);
+  expect(await rowsOf(bytes, dotted)).toEqual([expect.objectContaining({ operator: 'Caltech' })]);
+  const { records } = await unpackObject(dotted, bytes, 'file');
+  const [record] = records;
+  if (!record) throw new Error('expected a record');
+  expect(normaliser(dotted)(record, { carrierOrder: undefined, bronzeObject: 'file' }).unknown).toEqual([
+    { path: ['No'], kind: 'string' },
+  ]);
 });

@@ -1,6 +1,7 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { checkBody, checkSize, decompress } from '../../../../src/ingest/webhook/body.ts';
+import { contractOf } from '../../../support/contracts.ts';
 
 const FEED = { maxBytes: 1_000, maxDepth: 4, maxKeys: 5 };
 const failing = (code: string): Error => expect.objectContaining({ code }) as Error;
@@ -46,4 +47,16 @@ test.each([
   expect(() => checkBody(FEED, Buffer.from(body as string))).toThrow(message);
   expect(() => checkBody(FEED, Buffer.from(body as string))).toThrow(failing('CUP_DELIVERY_INVALID'));
   expect(({} as Record<string, unknown>).admin).toBeUndefined();
+});
+
+test("GitHub's largest push passes: 2,048 commits", () => {
+  const person = { name: 'Ada', email: 'ada@example.org', username: 'ada', date: '2025-05-04T00:00:00Z' };
+  const id = 'a'.repeat(40);
+  const files = { added: ['a'], removed: [], modified: ['b'] };
+  const about = { distinct: true, message: 'Mends it', timestamp: person.date, url: `https://example.org/${id}` };
+  const commit = { id, tree_id: id, ...about, author: person, committer: person, ...files };
+  const push = { ref: 'refs/heads/main', commits: Array.from({ length: 2_048 }, () => commit), head_commit: commit };
+  const [feed] = contractOf('github_events').feeds;
+  if (feed?.kind !== 'webhook') throw new Error('expected a webhook');
+  expect(() => checkBody(feed, Buffer.from(JSON.stringify(push)))).not.toThrow();
 });

@@ -72,6 +72,14 @@ test('the tolerance is the contract’s', () => {
 });
 
 test('secrets stand one a line; none is an error', () => {
-  expect(secretsOf({ secretsFrom: 'S' }, { S: 'one\ntwo, with a comma\r\n' })).toEqual(['one', 'two, with a comma']);
-  expect(() => secretsOf({ secretsFrom: 'S' }, {})).toThrow('CUP_ENVIRONMENT_INVALID');
+  const feed = { ...github, secretsFrom: 'S' };
+  expect(secretsOf(feed, { S: 'one\ntwo, with a comma\r\n' })).toEqual(['one', 'two, with a comma']);
+  expect(() => secretsOf(feed, {})).toThrow('CUP_ENVIRONMENT_INVALID');
+});
+
+test('a secret that would make an empty key is an error: everybody could sign with it', () => {
+  const feed = { ...standard, secretsFrom: 'S' };
+  expect(secretsOf(feed, { S: SECRET })).toEqual([SECRET]);
+  for (const wrong of ['whsec_', `${SECRET}\nwhsec_%%%`])
+    expect(() => secretsOf(feed, { S: wrong })).toThrow('CUP_ENVIRONMENT_INVALID');
 });

@@ -25,6 +25,11 @@ const resources = {
       Promise.resolve({ first: log.size ? Math.min(...log.keys()) : 1, next: Math.max(0, ...log.keys()) + 1 }),
     read: (number: number) => Promise.resolve(log.get(number)),
     remove: (number: number) => Promise.resolve(void log.delete(number)),
+    close: (number: number) => {
+      const entry = log.get(number);
+      if (entry) log.set(number, { ...entry, over: true });
+      return Promise.resolve();
+    },
   },
   deltas: { readDone: (_: string, id: string) => Promise.resolve(done.has(id) ? ({} as Done) : undefined) },
   submit: (batches: OpenBatch[]) => Promise.resolve(void submitted.push(ids(batches))),
@@ -127,4 +132,16 @@ test('what a job that was thought dead appends where an entry was removed is not
   const after = await follower(state);
   expect(ids(after.state.open)).toBe('b1');
   expect(after.state.next).toBe(4);
+});
+
+test('the newest entry is closed once it is settled or let go: no job that starts later waits for it', async () => {
+  [1, 2].forEach((number) => publish(number));
+  const { state } = await follower({ next: 3, open: [], settled: [1, 2] });
+  expect([...log.entries()].map(([number, { over }]) => [number, over])).toEqual([[2, true]]);
+  expect(state.settled).toEqual([2]);
+  // Whoever follows from the beginning takes it for what it is.
+  const fresh = await follower();
+  await fresh.round(true);
+  expect(fresh.state).toEqual({ next: 3, open: [], settled: [2] });
+  expect(submitted).toEqual([]);
 });

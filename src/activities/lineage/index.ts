@@ -1,0 +1,3 @@
+export { lineageOfActivities } from './interceptor.ts';
+export { tellStreamed } from './streamed.ts';
+export { lineageSinks } from './workflows.ts';
