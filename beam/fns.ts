@@ -7,12 +7,12 @@ import { fromKey, toKey } from './threads/keys.ts';
 import type { GroupKey } from './threads/keys.ts';
 import type {
   BatchReference,
+  Counts,
   JobParameters,
   KappaParameters,
   ManifestPart,
   SourceElement,
 } from './threads/messages.ts';
-import type { Counts } from './threads/messages.ts';
 import { poolOf } from './threads/pool.ts';
 
 // DoFns are sent to workers as data: fields that are set in the constructor must be plain, the rest is made per bundle.

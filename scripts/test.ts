@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-// Runs the tests by kind. `node scripts/test.ts [kind …]`; without a kind, all but those that are opt-in.
-=======
 // Runs the tests by kind. `node scripts/test.ts [kind …]`; without a kind, all that are not opt-in.
->>>>>>> f1ef8d3aad8db8241f04c0c15c084f48c0417da4
 // The last line printed is `N passed, N failed` over all kinds; what was skipped is named above it.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';

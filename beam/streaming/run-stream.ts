@@ -10,12 +10,8 @@ import { kappa } from '../pipeline.ts';
 import { directRunner } from '../sdk.ts';
 import { messageBlocks, STREAM_PARTITION } from '../sources/message-block.ts';
 import { Backlog } from './backlog.ts';
-<<<<<<< HEAD
-import { Inbox, MAX_BYTES } from './inbox.ts';
-import { reportMetric } from './report.ts';
-=======
 import { Inbox, MAX_BYTES, MIN_ACK_DEADLINE_SECONDS } from './inbox.ts';
->>>>>>> f1ef8d3aad8db8241f04c0c15c084f48c0417da4
+import { reportMetric } from './report.ts';
 
 /** What a streaming job is started with. */
 export interface StreamParameters {
