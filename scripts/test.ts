@@ -32,7 +32,7 @@ const KINDS: Kind[] = [
     workers: 1,
     optIn: true,
   },
-  { name: 'prism', budget: 120, tools: ['fakeGcs', 'catalogJars', 'prism'], workers: 1, optIn: true },
+  { name: 'prism', budget: 360, tools: ['fakeGcs', 'catalogJars', 'prism', 'expansionJars'], workers: 1, optIn: true },
   { name: 'flink', budget: 120, tools: ['fakeGcs', 'catalogJars', 'flinkJars'], workers: 1, optIn: true },
 ];
 

@@ -24,7 +24,8 @@ export type ToolName =
   | 'sparkPython'
   | 'sparkJars'
   | 'prism'
-  | 'flinkJars';
+  | 'flinkJars'
+  | 'expansionJars';
 
 interface Tool {
   /** What a person reads while it installs. */
@@ -131,10 +132,14 @@ function writeTestServerScript(directory: string): Promise<void> {
 }
 
 const CATALOG_SERVER = 'local/catalog/CatalogServer.java';
+const EXPANSION_SERVER = 'test/prism/ExpansionServer.java';
 
-function compileCatalogServer(directory: string, run: Run): Promise<void> {
-  const paths = ['-cp', path.join(directory, 'lib/*'), '-d', path.join(directory, 'classes')];
-  return run('javac', ['-nowarn', ...paths, path.join(PROJECT, CATALOG_SERVER)]);
+/** Compiles a file of ours against the tool's jars. */
+function compileJava(file: string): MavenTool['finish'] {
+  return (directory, run) => {
+    const paths = ['-cp', path.join(directory, 'lib/*'), '-d', path.join(directory, 'classes')];
+    return run('javac', ['-nowarn', ...paths, path.join(PROJECT, file)]);
+  };
 }
 
 const TOOLS: Record<ToolName, Tool> = {
@@ -164,7 +169,7 @@ const TOOLS: Record<ToolName, Tool> = {
     pins: ['local/tools/catalog/pom.xml', CATALOG_SERVER],
     result: '',
     override: 'CUPEL_TOOL_CATALOG_JARS',
-    finish: compileCatalogServer,
+    finish: compileJava(CATALOG_SERVER),
   }),
   testServer: mavenTool('Temporal time-skipping test server', '1.38.0', {
     pins: ['local/tools/temporal-test-server/pom.xml'],
@@ -204,13 +209,19 @@ const TOOLS: Record<ToolName, Tool> = {
     override: 'CUPEL_TOOL_FLINK_JARS',
     finish: async () => {},
   }),
+  expansionJars: mavenTool("Beam's Java expansion service, only for npm run test:prism", 'Apache Beam 2.65.0', {
+    pins: ['test/prism/pom.xml', EXPANSION_SERVER],
+    result: '',
+    override: 'CUPEL_TOOL_EXPANSION_JARS',
+    finish: compileJava(EXPANSION_SERVER),
+  }),
 };
 
 /** What only `npm run test:spark` needs: set-up and the other tests go without. */
 export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
 
 /** Tools of the tests that run only when they are named: set-up goes without. */
-const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars'];
+const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars', 'expansionJars'];
 
 /** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];

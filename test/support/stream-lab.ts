@@ -36,11 +36,20 @@ export class StreamLab {
     return new StreamLab(...(await Promise.all([startLake(), startPubsub()])));
   }
 
-  /** For a test of its own: with a log in which no other test has left anything. */
-  async newTopic(): Promise<void> {
+  /** Of Pub/Sub: where Java's client finds it. */
+  get restUrl(): string {
+    return this.#server.restUrl;
+  }
+
+  /**
+   * For a test of its own: with a log in which no other test has left anything.
+   *
+   * @param ackDeadlineSeconds of the subscription
+   */
+  async newTopic(ackDeadlineSeconds = 10): Promise<void> {
     for await (const { uri } of this.lake.store.list('gs://cupel-ops/streams/')) await this.lake.store.delete(uri);
     this.topic = await this.user.topic();
-    this.subscription = await this.user.subscribe(this.topic, { ackDeadlineSeconds: 10 });
+    this.subscription = await this.user.subscribe(this.topic, { ackDeadlineSeconds });
   }
 
   async close(): Promise<void> {
@@ -49,14 +58,17 @@ export class StreamLab {
   }
 
   /** Starts the streaming job of a contract; it is killed at the end of the test. */
-  start(contract: CompiledContract, options: { report?: string; storageUrl?: string } = {}): StreamJob {
-    const { report, storageUrl } = options;
+  start(
+    contract: CompiledContract,
+    options: { report?: string; storageUrl?: string; runner?: string[] } = {},
+  ): StreamJob {
+    const { report, storageUrl, runner } = options;
     const env = {
       PUBSUB_EMULATOR_HOST: this.#server.endpoint,
       CUPEL_PROJECT: PROJECT,
       ...(storageUrl ? { CUPEL_STORAGE_ENDPOINT: storageUrl } : {}),
     };
-    const job = startStreamJob(this.lake, contract, this.subscription.name, env, report);
+    const job = startStreamJob(this.lake, contract, this.subscription.name, env, report, runner);
     this.user.after(async () => {
       job.child.kill('SIGKILL');
       await job.ended;
