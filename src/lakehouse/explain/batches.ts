@@ -4,10 +4,10 @@ import type { CompiledContract, Row } from '../../contracts/index.ts';
 import { decodeParquetRows } from '../append-log/parquet-rows.ts';
 import { listFeed } from '../bronze/index.ts';
 import { tableName } from '../committer/silver-table.ts';
-import { fingerprint } from '../deltas/index.ts';
 import type { ChunkObject, DeltaStore, Manifest } from '../deltas/index.ts';
 import type { Ledger, LedgerState } from '../ledger/index.ts';
 import type { ObjectStore } from '../object-store.ts';
+import { heldBy, isListing } from './held-objects.ts';
 import { StreamLog } from '../streams/index.ts';
 
 /** What became of a record after it landed, as batches and their outcomes say. */
@@ -70,9 +70,6 @@ export interface WaitingRow {
 
 const AT_ONCE = 16;
 const HOUR = 3_600_000;
-
-/** Listings tried as what a partition was when a batch took it. */
-const MAX_TRIES = 200;
 
 /** What batches say about the partitions of a source. */
 export class Batches {
@@ -241,23 +238,3 @@ const ofPartitions = (read: ReadManifest[]): BatchOfPartition[] =>
   read.flatMap(({ manifest, settled }) =>
     manifest.byPartition.map(({ partition, fingerprint: of }) => ({ partition, manifest, fingerprint: of, settled })),
   );
-
-type Fingerprinted = {
-  manifest: Pick<Manifest, 'contractHash' | 'rulesVersion'>;
-  fingerprint: string;
-};
-
-const isListing = ({ manifest, fingerprint: of }: Fingerprinted, objects: ChunkObject[]): boolean =>
-  fingerprint(objects, manifest.contractHash, manifest.rulesVersion) === of;
-
-/**
- * The objects that a batch took of a partition. Nothing is ever deleted from Bronze, so they are those that had landed by then: the
- * listing that has the batch's fingerprint proves it. Undefined: none has.
- */
-export function heldBy(batch: Fingerprinted, listing: readonly ChunkObject[]): ReadonlySet<string> | undefined {
-  for (let length = listing.length; length > 0 && length > listing.length - MAX_TRIES; length -= 1) {
-    const objects = listing.slice(0, length);
-    if (isListing(batch, objects)) return new Set(objects.map(({ name }) => name));
-  }
-  return undefined;
-}

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { hourOfMicros, orderColumns } from '../../contracts/index.ts';
+import { orderColumns } from '../../contracts/index.ts';
 import type { CompiledContract, Row } from '../../contracts/index.ts';
 import { listBronze } from '../bronze/index.ts';
 import type { HourRange } from '../bronze/index.ts';
@@ -17,17 +17,18 @@ import { textMatcher } from './key.ts';
 import type { Selection } from './key.ts';
 import { findInLog } from './log.ts';
 import type { LogRow } from './log.ts';
-import { acceptedStories, refusedStory, sinceWhen } from './records.ts';
+import { groupsOf } from './groups.ts';
+import type { Group } from './groups.ts';
+import { acceptedStories, refusedStory, toSilverRow } from './records.ts';
 import { findRefusals } from './refusals.ts';
 import type { KeptRefusal } from './refusals.ts';
 import { scanBronze } from './scan.ts';
 import type { FoundRecord, Scan } from './scan.ts';
 import { NO_HISTORY, silverHistory } from './silver.ts';
 import type { SilverHistory } from './silver.ts';
-import type { Explanation, RowStory, SilverRow } from './types.ts';
+import type { Explanation, RowStory } from './types.ts';
 import { verdictOf } from './verdict.ts';
 import type { Candidate } from './verdict.ts';
-import { formatTimestamp } from '../format.ts';
 
 /** What explaining works with. */
 export interface ExplainResources extends CommitterResources {
@@ -46,55 +47,6 @@ const AT_ONCE = 8;
 
 /** All hours, for a listing. */
 const ALWAYS: HourRange = { from: new Date('1970-01-01T00:00:00Z'), to: new Date('9999-12-30T00:00:00Z') };
-
-/** Everything of one row: a key of a table; of a log a record id in an hour. */
-interface Group {
-  key: string;
-  hour: string | null;
-  records: FoundRecord[];
-  rows: LogRow[];
-}
-
-/** A record of a log belongs to its hour, as an object of the log does. */
-function groupsOf(contract: CompiledContract, selection: Selection, scan: Scan, logRows: LogRow[]): Group[] {
-  const { records } = scan;
-  if (contract.sink.kind !== 'append-log') return [{ key: String(selection[0]?.value), hour: null, records, rows: [] }];
-  const groups = new Map<string, Group>();
-  const groupOf = (key: string, hour: string): Group => {
-    const name = `${hour} ${key}`;
-    const group = groups.get(name) ?? { key, hour, records: [], rows: [] };
-    groups.set(name, group);
-    return group;
-  };
-  for (const record of records)
-    groupOf(record.recordId, record.partition.slice(record.partition.lastIndexOf('/') + 1)).records.push(record);
-  for (const of of logRows) groupOf(String(of.row._record_id), hourOfMicros(of.row._hour as bigint)).rows.push(of);
-  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
-}
-
-function toSilverRow(
-  contract: CompiledContract,
-  row: Row,
-  { changes }: SilverHistory,
-  logObject: string | null,
-): SilverRow {
-  const values = Object.entries(row).map(([name, value]) => [
-    name,
-    typeof value === 'bigint' ? formatTimestamp(value) : value,
-  ]);
-  const same = (held: Row | null): boolean =>
-    held !== null && held._record_id === row._record_id && held._record_hash === row._record_hash;
-  return {
-    recordId: String(row._record_id),
-    object: String(row._bronze_object),
-    contract: String(row._contract),
-    current: row._contract === contract.hash,
-    rulesVersion: Number(row._rules_version),
-    values: Object.fromEntries(values) as SilverRow['values'],
-    since: sinceWhen(changes, same),
-    logObject,
-  };
-}
 
 /** What decided over the next other content; a later sighting of the winner's own content decides nothing. */
 function decidedBy(judgement: Judgement<Candidate> | undefined): LostBy | null {

@@ -5,8 +5,8 @@ import type { Processing } from './batches.ts';
 import type { LostBy } from './judge.ts';
 import type { KeptRefusal } from './refusals.ts';
 import type { FoundRecord } from './scan.ts';
-import type { RowChange } from './silver.ts';
-import type { RecordStory, RowSince } from './types.ts';
+import type { RowChange, SilverHistory } from './silver.ts';
+import type { RecordStory, RowSince, SilverRow } from './types.ts';
 import type { Candidate, Evidence } from './verdict.ts';
 
 /** A value of a row as text: times as an export writes them. */
@@ -153,5 +153,30 @@ export function refusedStory(
     refused,
     inSilver: rows.some((row) => row._record_id === record.recordId),
     becameRow: sinceWhen(changes, (row) => row?._record_id === record.recordId),
+  };
+}
+
+/** The row of Silver, for reading. */
+export function toSilverRow(
+  contract: CompiledContract,
+  row: Row,
+  { changes }: SilverHistory,
+  logObject: string | null,
+): SilverRow {
+  const values = Object.entries(row).map(([name, value]) => [
+    name,
+    typeof value === 'bigint' ? formatTimestamp(value) : value,
+  ]);
+  const same = (held: Row | null): boolean =>
+    held !== null && held._record_id === row._record_id && held._record_hash === row._record_hash;
+  return {
+    recordId: String(row._record_id),
+    object: String(row._bronze_object),
+    contract: String(row._contract),
+    current: row._contract === contract.hash,
+    rulesVersion: Number(row._rules_version),
+    values: Object.fromEntries(values) as SilverRow['values'],
+    since: sinceWhen(changes, same),
+    logObject,
   };
 }

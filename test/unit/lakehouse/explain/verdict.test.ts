@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CompiledContract, Row } from '../../../../src/contracts/index.ts';
-import { heldBy } from '../../../../src/lakehouse/explain/batches.ts';
+import { heldBy } from '../../../../src/lakehouse/explain/held-objects.ts';
 import type { Processing } from '../../../../src/lakehouse/explain/batches.ts';
 import { judge } from '../../../../src/lakehouse/explain/judge.ts';
 import { verdictOf } from '../../../../src/lakehouse/explain/verdict.ts';
