@@ -20,3 +20,13 @@ export async function isOpen(temporal: Client, { workflowId, runId }: RunReferen
     throw error;
   }
 }
+
+/** Whether a workflow of that id runs, whichever run it is. */
+export async function isRunning(temporal: Client, workflowId: string): Promise<boolean> {
+  try {
+    return (await temporal.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}

@@ -17,8 +17,9 @@ import {
 } from '../lakehouse/parity/index.ts';
 import type { Comparison, Half, Shadow, ShadowRun } from '../lakehouse/parity/index.ts';
 import { contractInForce, readPublication } from '../lakehouse/published-contract.ts';
+import { streamId } from '../workflows/ids.ts';
 import { withHeartbeat } from './heartbeats.ts';
-import { isOpen } from './open-runs.ts';
+import { isOpen, isRunning } from './open-runs.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** Batches of before this long ago are not waited for: they are refused, or wait for a person. */
@@ -32,7 +33,7 @@ export interface OpenedShadow extends Shadow {
   source: string;
   /** Hash of the contract that it computes again. */
   contractHash: string;
-  /** Whether the source is streamed, so that what Silver lacks may be on its way. */
+  /** Whether a stream of the source runs, so that what Silver lacks may be on its way. */
   streamed: boolean;
 }
 
@@ -65,7 +66,7 @@ const halvesOf = (...halves: Half[]): { halves: Half[] } => ({ halves });
 
 /** Activities that compare a table with what Bronze gives. */
 export function parityActivities(resources: ActivityResources) {
-  const { store, deltas, environment, now } = resources;
+  const { store, deltas, environment, temporal, now } = resources;
   const { buckets, contractsDirectory } = environment;
   const publications = { store, opsBucket: buckets.ops };
   const working = { ...resources, opsBucket: buckets.ops };
@@ -111,7 +112,8 @@ export function parityActivities(resources: ActivityResources) {
       const pinnedUri = uriOf(buckets.ops, source, contract.hash);
       await publishContract(store, buckets.ops, contract);
       const shadow = await openShadow(working, contract, pinnedUri, run);
-      return { ...shadow, source, contractHash: contract.hash, streamed: contract.stream !== undefined };
+      const streamed = await isRunning(temporal, streamId(source));
+      return { ...shadow, source, contractHash: contract.hash, streamed };
     },
 
     /** All that the Bronze of a contract's source holds by now; null: nothing. */

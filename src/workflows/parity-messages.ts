@@ -7,7 +7,7 @@ export interface ParityInput {
   /** Hours of Bronze to compute again, both or none. Default: all of Bronze. */
   from?: string;
   to?: string;
-  /** Seconds that Silver and the archive are given to get what the other has. Default: 600 of a streamed source, else none. */
+  /** Seconds that Silver and the archive are given to get what the other has. Default: 600 while a stream of the source runs, else none. */
   patienceSeconds?: number;
 }
 

@@ -9,7 +9,7 @@ import { canonicalRange } from './range.ts';
 import type { Range } from './range.ts';
 import { enterStage, tag } from './visibility.ts';
 
-/** Seconds that a streamed source is given to get what landed before: an archive of messages is closed after minutes. */
+/** Seconds that a source whose stream runs is given to get what landed before: an archive of messages is closed after minutes. */
 const STREAM_PATIENCE_SECONDS = 600;
 
 /**

@@ -55,7 +55,7 @@ export async function startLakeWorkflows() {
   /** Cupel's own activities; jobs run here, and batches are committed at once. */
   function realActivities(): Partial<Activities> {
     const environment = readEnvironment({ ...BUCKETS, CUPEL_PROJECT: 'cupel-test', CUPEL_CONTRACTS_DIR: contracts });
-    const others = { environment, ledger, bigquery: acceptingBigQuery(), now: () => Date.now() };
+    const others = { environment, ledger, bigquery: acceptingBigQuery(), temporal: env.client, now: () => Date.now() };
     const resources = { ...lake, ...others } as unknown as ActivityResources;
     const real = createActivities(resources);
     return {

@@ -103,7 +103,11 @@ export function parityCommand(program: Command): void {
     .argument('<source>', 'name of a contract')
     .option('--from <time>', 'start of the range, included: a UTC time, or a date of the contract’s time zone')
     .option('--to <time>', 'end of the range, not included')
-    .option('--patience <seconds>', 'time for Silver to get what landed before; default 600 of a stream', readSeconds)
+    .option(
+      '--patience <seconds>',
+      'time for Silver to get what landed before; default 600 while it is streamed',
+      readSeconds,
+    )
     .option('--json', 'answer with JSON')
     .addHelpText('after', EXAMPLES)
     .action(parity);
