@@ -1,56 +1,17 @@
 import { CancelledFailure } from '@temporalio/common';
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
 import type { ActivityResources } from '../../../src/activities/index.ts';
 import { lineageOfActivities } from '../../../src/activities/lineage/index.ts';
-import { PROJECT } from '../../../scripts/tools.ts';
 import { cupelError } from '../../../src/errors.ts';
 import { readEnvironment } from '../../../src/gcp/env.ts';
 import { chunkOfReport, reportUri } from '../../../src/lakehouse/deltas/report-name.ts';
-import { LineageEmitter } from '../../../src/lineage/index.ts';
-import type { RunEvent } from '../../../src/lineage/index.ts';
-import { withParentage } from '../../../src/workflows/lineage/header.ts';
+import { lineageProbe, PARENT } from '../../support/lineage.ts';
 import { lineageErrors, nameOf } from '../../support/openlineage.ts';
-import '../../support/workflows.ts'; // its quiet logger
 
 const NOW = Date.parse('2025-05-04T10:00:00Z');
 const POLL = { source: 'earthquakes', feed: 'all_hour', nominalTime: '2025-05-04T10:00:00Z' };
 const RESULT = { object: 'o', alreadyLanded: true, state: 'landed', bytes: 9, records: 2, published: 0 };
-const PARENT = { runId: '0197c0de-0000-7000-8000-000000000001', job: 'ingest.earthquakes.all_hour' };
-
-function lineage() {
-  const events: RunEvent[] = [];
-  const transport = {
-    kind: 'file' as const,
-    send: (event: unknown) => Promise.resolve(void events.push(event as RunEvent)),
-  };
-  const warnings: Record<string, unknown>[] = [];
-  const log = { warn: (_: string, attributes: Record<string, unknown>) => void warnings.push(attributes) };
-  const emitter = new LineageEmitter([transport], { log, count: () => undefined });
-  const environment = readEnvironment({
-    CUPEL_PROJECT: 'p',
-    CUPEL_CONTRACTS_DIR: `${PROJECT}/sources`,
-    CUPEL_OPENLINEAGE_FILE: 'unused',
-    CUPEL_OPENLINEAGE_NAMESPACE: 'lake',
-  });
-  const resources = { environment, lineage: emitter, now: () => NOW } as unknown as ActivityResources;
-
-  /** Runs one attempt of an activity under the interceptor, as a worker does. */
-  async function attempt(activityType: string, info: object, input: unknown, work: () => Promise<unknown>) {
-    const workflowExecution = { workflowId: 'w', runId: 'r' };
-    const env = new MockActivityEnvironment({ activityType, activityId: '1', workflowExecution, ...info });
-    const made = lineageOfActivities(resources).map((of) => of(env.context).inbound);
-    const [inbound] = made;
-    const headers = withParentage({}, { parent: PARENT, root: PARENT });
-    const outcome = await env
-      .run(() => inbound?.execute?.({ args: [input], headers }, work) ?? work())
-      .catch((error: unknown) => error);
-    await emitter.idle();
-    return outcome;
-  }
-
-  return { events, warnings, attempt };
-}
+const lineage = () => lineageProbe(NOW);
 
 test('a poll is one run with two events, part of its workflow', async () => {
   const { events, attempt } = lineage();
@@ -61,13 +22,13 @@ test('a poll is one run with two events, part of its workflow', async () => {
     ['COMPLETE', '2025-05-04T10:00:00.000Z'],
   ]);
   const [start, end] = events;
-  expect(end?.run.runId).toBe(start?.run.runId);
+  expect(end?.run?.runId).toBe(start?.run?.runId);
   expect(end?.job).toMatchObject({ namespace: 'lake', name: 'poll.earthquakes.all_hour' });
-  expect(end?.run.facets?.parent).toMatchObject({
+  expect(end?.run?.facets?.parent).toMatchObject({
     run: { runId: PARENT.runId },
     root: { run: { runId: PARENT.runId } },
   });
-  expect(end?.run.facets?.nominalTime).toMatchObject({ nominalStartTime: POLL.nominalTime });
+  expect(end?.run?.facets?.nominalTime).toMatchObject({ nominalStartTime: POLL.nominalTime });
   expect(end?.inputs.map(nameOf)).toEqual([
     'https://earthquake.usgs.gov /earthquakes/feed/v1.0/summary/all_hour.geojson',
   ]);
@@ -81,9 +42,9 @@ test('a failure that passes ends no run, and a later attempt is the same run', a
   expect(await attempt('pollFeed', { attempt: 1 }, POLL, () => Promise.reject(passing))).toBe(passing);
   await attempt('pollFeed', { attempt: 2 }, POLL, () => Promise.resolve(RESULT));
   expect(events.map(({ eventType }) => eventType)).toEqual(['START', 'COMPLETE']);
-  expect(new Set(events.map(({ run }) => run.runId)).size).toBe(1);
+  expect(new Set(events.map(({ run }) => run?.runId)).size).toBe(1);
   await attempt('pollFeed', { attempt: 1, activityId: '2' }, POLL, () => Promise.resolve(RESULT));
-  expect(new Set(events.map(({ run }) => run.runId)).size).toBe(2);
+  expect(new Set(events.map(({ run }) => run?.runId)).size).toBe(2);
 });
 
 test.each([
@@ -103,7 +64,7 @@ test.each([
   expect(await attempt('pollFeed', info, POLL, () => Promise.reject(error))).toBe(error);
   expect(events.flatMap(lineageErrors)).toEqual([]);
   expect(events.at(-1)?.eventType).toBe(type);
-  expect(events.at(-1)?.run.facets?.errorMessage?.message).toMatch(message);
+  expect(events.at(-1)?.run?.facets?.errorMessage?.message).toMatch(message);
 });
 
 test('facts that cannot be found cost an event, and no data', async () => {
