@@ -6,22 +6,24 @@ import { readEnvironment } from '../src/gcp/env.ts';
 import { DeltaStore } from '../src/lakehouse/deltas/index.ts';
 import { ObjectStore } from '../src/lakehouse/object-store.ts';
 import { kappa } from './pipeline.ts';
-import { directRunner } from './sdk.ts';
+import { RUNNER_OPTIONS, runnerOf } from './runners/index.ts';
+import type { JobRunner } from './runners/index.ts';
 import { listedObjects } from './sources/listed-objects.ts';
 import { pulledObjects } from './sources/pulled-objects.ts';
 import { stopPools } from './threads/pool.ts';
 
-/** Parameters of the template, by name; the template's metadata lists the same (beam/deploy/kappa.json). */
-function parameters(): { chunk: string; contract: string; report?: string } {
+/** Parameters of the template, by name; the template's metadata lists the same (beam/deploy/kappa.json). And the runner. */
+function parameters(): { given: { chunk: string; contract: string; report?: string }; runner: JobRunner } {
   const text = { type: 'string' } as const;
-  const { chunk, contract, report } = parseArgs({ options: { chunk: text, contract: text, report: text } }).values;
+  const options = { chunk: text, contract: text, report: text, ...RUNNER_OPTIONS };
+  const { chunk, contract, report, ...runner } = parseArgs({ options }).values;
   if (!chunk || !contract)
     throw cupelError('CUP_REQUEST_INVALID', { expected: '--chunk and --contract, both gs:// URIs' });
-  return { chunk, contract, ...(report ? { report } : {}) };
+  return { given: { chunk, contract, ...(report ? { report } : {}) }, runner: runnerOf(runner) };
 }
 
 async function main(): Promise<void> {
-  const given = parameters();
+  const { given, runner } = parameters();
   const environment = readEnvironment();
   const deltas = new DeltaStore(new ObjectStore(await storageClient(environment)), environment.buckets.ops);
   const chunk = await deltas.readChunk(given.chunk);
@@ -30,7 +32,7 @@ async function main(): Promise<void> {
   const { batchId, table } = chunk;
   const job = { ...given, batch: { batchId, table, stage: deltas.stageUri(batchId, randomUUID()) } };
   const source = chunk.pull ? pulledObjects(job, chunk.pull) : listedObjects(chunk.objects);
-  await directRunner().run((root) => source(root).apply(kappa(job)));
+  await runner.run((root) => source(root).apply(kappa(job)));
 }
 
 try {

@@ -7,6 +7,8 @@ import type * as RequiredCoders from 'apache-beam/coders/required_coders';
 import type * as StandardCoders from 'apache-beam/coders/standard_coders';
 import type * as Values from 'apache-beam/values';
 import type * as DirectRunner from 'apache-beam/runners/direct_runner';
+import type * as Portable from 'apache-beam/runners/portable_runner/runner';
+import type * as JobApi from 'apache-beam/proto/beam_job_api';
 
 // The SDK is CommonJS whose names ESM cannot see, and its parts import each other in circles: the whole comes first.
 const require = createRequire(import.meta.url);
@@ -14,6 +16,8 @@ const require = createRequire(import.meta.url);
 export const beam = require('apache-beam') as typeof Beam;
 export const { requireForSerialization } = require('apache-beam/serialization') as typeof Serialization;
 export const { directRunner } = require('apache-beam/runners/direct_runner') as typeof DirectRunner;
+export const { PortableRunner } = require('apache-beam/runners/portable_runner/runner') as typeof Portable;
+export const { JobState_Enum: JobState } = require('apache-beam/proto/beam_job_api') as typeof JobApi;
 const { withCoderInternal, groupByKey } = require('apache-beam/transforms/internal') as typeof Internal;
 const { KVCoder } = require('apache-beam/coders/required_coders') as typeof RequiredCoders;
 const { StrUtf8Coder, PaneInfoCoder } = require('apache-beam/coders/standard_coders') as typeof StandardCoders;

@@ -1,4 +1,4 @@
-// Runs the tests by kind. `node scripts/test.ts [kind …]`; without a kind, all but `spark`.
+// Runs the tests by kind. `node scripts/test.ts [kind …]`; without a kind, all that are not opt-in.
 // The last line printed is `N passed, N failed` over all kinds; what was skipped is named above it.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -31,6 +31,8 @@ const KINDS: Kind[] = [
     workers: 1,
     optIn: true,
   },
+  { name: 'prism', budget: 120, tools: ['fakeGcs', 'catalogJars', 'prism'], workers: 1, optIn: true },
+  { name: 'flink', budget: 120, tools: ['fakeGcs', 'catalogJars', 'flinkJars'], workers: 1, optIn: true },
 ];
 
 interface Outcome {

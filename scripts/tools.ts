@@ -22,7 +22,9 @@ export type ToolName =
   | 'testServer'
   | 'pyicebergPython'
   | 'sparkPython'
-  | 'sparkJars';
+  | 'sparkJars'
+  | 'prism'
+  | 'flinkJars';
 
 interface Tool {
   /** What a person reads while it installs. */
@@ -188,14 +190,31 @@ const TOOLS: Record<ToolName, Tool> = {
     override: 'CUPEL_TOOL_SPARK_JARS',
     finish: async () => {},
   }),
+  prism: goTool(
+    "Beam's runner Prism, only for npm run test:prism",
+    'Apache Beam 2.77.0',
+    'local/tools/prism',
+    'github.com/apache/beam/sdks/v2/go/cmd/prism',
+    'prism',
+    'CUPEL_TOOL_PRISM',
+  ),
+  flinkJars: mavenTool("Beam's job server for Flink, only for npm run test:flink", 'Beam 2.62.0, Flink 1.19', {
+    pins: ['local/tools/flink/pom.xml'],
+    result: 'lib',
+    override: 'CUPEL_TOOL_FLINK_JARS',
+    finish: async () => {},
+  }),
 };
 
 /** What only `npm run test:spark` needs: set-up and the other tests go without. */
 export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
 
+/** Tools of the tests that run only when they are named: set-up goes without. */
+const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars'];
+
 /** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];
-export const ALL_TOOLS = (Object.keys(TOOLS) as ToolName[]).filter((name) => !SPARK_TOOLS.includes(name));
+export const ALL_TOOLS = (Object.keys(TOOLS) as ToolName[]).filter((name) => !OPT_IN_TOOLS.includes(name));
 
 function toolDirectory(name: ToolName): string {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);

@@ -15,6 +15,8 @@ export const ERRORS = {
   CUP_BACKFILL_REJECTED: { message: 'expected the audit to be approved', retryable: false },
   CUP_BACKFILL_RUNNING: { message: 'expected no backfill over the same range to run', retryable: false },
   CUP_BACKFILL_UNKNOWN: { message: 'expected the id of a backfill, or a source that has one', retryable: false },
+  CUP_BEAM_JOB_FAILED: { message: 'expected the Beam job to succeed', retryable: false },
+  CUP_BEAM_SERVICE_FAILED: { message: 'expected the job service of the Beam runner to answer', retryable: true },
   CUP_BUNDLE_MISSING: { message: 'expected a bundle of the workflows made beforehand', retryable: false },
   CUP_CATALOG_REFUSED: { message: 'expected the Iceberg REST catalog to accept the request', retryable: false },
   CUP_CATALOG_UNAVAILABLE: { message: 'expected an answer from the Iceberg REST catalog', retryable: true },
