@@ -1,27 +1,26 @@
-import '../sdk-fixes/index.ts';
-import { createRequire } from 'node:module';
-import type { Runner } from 'apache-beam/runners/runner';
-import type * as Environments from 'apache-beam/internal/environments';
-import type * as Portable from 'apache-beam/runners/portable_runner/runner';
-import type * as RunnerApi from 'apache-beam/proto/beam_runner_api';
+import path from 'node:path';
+import { cupelError } from '../../src/errors.ts';
 import type * as Services from 'apache-beam/utils/service';
+import { sdkModule } from '../sdk-fixes/sdk-module.ts';
 import type { DataflowOptions } from './dataflow-options.ts';
+import { portableRunner } from './portable.ts';
+import type { JobRunner } from './runner.ts';
 
-const require = createRequire(import.meta.url);
-const { PortableRunner } = require('apache-beam/runners/portable_runner/runner') as typeof Portable;
-const { PythonService } = require('apache-beam/utils/service') as typeof Services;
-const environments = require('apache-beam/internal/environments') as typeof Environments;
-const { Pipeline } = require('apache-beam/proto/beam_runner_api') as typeof RunnerApi;
+const { PythonService } = sdkModule<typeof Services>('utils/service');
 
 /** Beam's own program that takes a job of any SDK and submits it to Dataflow. */
 const JOB_SERVICE = 'apache_beam.runners.dataflow.dataflow_job_service';
 
+/** The same program, with a fix of ours. */
+const JOB_SERVICE_FIXED = path.join(import.meta.dirname, 'dataflow_job_service.py');
+
 /** Milliseconds that Python may take to load it: the SDK waits 10 s, which a busy machine exceeds. */
 const STARTED_WITHIN_MS = 120_000;
 
-function jobService() {
+function jobService(): Services.Service {
   const service = PythonService.forModule(JOB_SERVICE, ['--port', '{{PORT}}']);
   if (service instanceof PythonService) {
+    service.args = ['-u', JOB_SERVICE_FIXED, '--port', '{{PORT}}'];
     const { portReady } = service;
     service.portReady = (port, host) => portReady.call(service, port, host, STARTED_WITHIN_MS);
   }
@@ -29,33 +28,26 @@ function jobService() {
 }
 
 /**
- * The graph with our image as its environment. The SDK would put Beam's image there, and two packages that each worker installs
- * when it starts: this project, packed, and the SDK of whatever the registry has under a tag. Our image holds both, pinned.
+ * Runs pipelines on Dataflow: Beam's job service in Python, started for each, takes the graph and submits it as Beam's own
+ * Python pipelines are submitted. A run ends when the job does; with `templateLocation`, when the job is written there.
+ *
+ * @throws CupelError CUP_BEAM_SERVICE_FAILED when Python has no apache-beam[gcp]; CUP_BEAM_JOB_FAILED
  */
-export function inContainer(pipeline: RunnerApi.Pipeline, image: string): RunnerApi.Pipeline {
-  const graph = Pipeline.clone(pipeline);
-  const known = graph.components?.environments ?? {};
-  for (const [id, environment] of Object.entries(known)) {
-    if (environment.urn === environments.TYPESCRIPT_DEFAULT_ENVIRONMENT_URN)
-      known[id] = environments.asDockerEnvironment(environment, image);
-  }
-  return graph;
-}
-
-/**
- * Runs pipelines on Dataflow: Python's job service, started for each, takes the graph and submits it. A run ends when the job
- * does; with `templateLocation`, as soon as the job is written there.
- */
-export class DataflowRunner extends PortableRunner {
-  readonly #image: string;
-
-  constructor(options: DataflowOptions) {
-    super({ jobEndpoint: '' }, jobService());
-    this.defaultOptions = { ...options }; // each becomes an option of Python's runner
-    this.#image = options.sdkContainerImage;
-  }
-
-  override async runPipeline(pipeline: RunnerApi.Pipeline): ReturnType<Runner['runPipeline']> {
-    return super.runPipeline(inContainer(pipeline, this.#image));
-  }
+export function dataflowRunner(options: DataflowOptions): JobRunner {
+  return {
+    async run(pipeline) {
+      const service = jobService();
+      try {
+        const jobEndpoint = await service.start().catch((cause: unknown) => {
+          throw cupelError('CUP_BEAM_SERVICE_FAILED', { service: JOB_SERVICE, said: (cause as Error).message }, cause);
+        });
+        const { jobName, sdkContainerImage: image } = options;
+        await portableRunner({ jobEndpoint, options: { ...options }, image, ...(jobName ? { jobName } : {}) }).run(
+          pipeline,
+        );
+      } finally {
+        await service.stop();
+      }
+    },
+  };
 }

@@ -1,6 +1,7 @@
 // Fixes of apache-beam 2.49.0, one file per bug, each with a test that fails without it (test/unit/beam; docs/runners.md lists
-// them). Import this first: the first two must come before the SDK is loaded.
+// them). Import this first: the first three must come before the SDK is loaded.
 import './node-24.ts';
+import { installOneGrpc } from './one-grpc.ts';
 import { installMessageSize } from './message-size.ts';
 import { installAsyncDoFns } from './async-dofn.ts';
 import { installChannelErrors } from './channel-errors.ts';
@@ -16,6 +17,7 @@ import { installSplitDeclined } from './split-declined.ts';
 import { installVarint } from './varint.ts';
 import { installWorkerId } from './worker-id.ts';
 
+installOneGrpc();
 installMessageSize();
 installAsyncDoFns();
 installOfferArtifacts();
