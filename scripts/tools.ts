@@ -24,7 +24,9 @@ export type ToolName =
   | 'sparkPython'
   | 'sparkJars'
   | 'prism'
-  | 'flinkJars';
+  | 'flinkJars'
+  | 'beamBoot'
+  | 'dataflowPython';
 
 interface Tool {
   /** What a person reads while it installs. */
@@ -204,13 +206,27 @@ const TOOLS: Record<ToolName, Tool> = {
     override: 'CUPEL_TOOL_FLINK_JARS',
     finish: async () => {},
   }),
+  beamBoot: goTool(
+    "Beam's entry of a TypeScript worker's container, only for npm run test:dataflow",
+    'Apache Beam 2.77.0',
+    'local/tools/beam-boot',
+    'github.com/apache/beam/sdks/v2/typescript/container',
+    'boot',
+    'CUPEL_TOOL_BEAM_BOOT',
+  ),
+  dataflowPython: pythonTool(
+    "Beam's Dataflow job service, only for npm run test:dataflow",
+    'Apache Beam 2.77.0',
+    'beam/deploy/requirements.txt',
+    'CUPEL_TOOL_DATAFLOW_PYTHON',
+  ),
 };
 
 /** What only `npm run test:spark` needs: set-up and the other tests go without. */
 export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
 
 /** Tools of the tests that run only when they are named: set-up goes without. */
-const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars'];
+const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars', 'beamBoot', 'dataflowPython'];
 
 /** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];

@@ -1,5 +1,6 @@
 import { cupelError } from '../../src/errors.ts';
-import type { CupelEnvironment } from '../../src/gcp/env.ts';
+import { JOB_ENVIRONMENT, jobEnvironment } from './job-environment.ts';
+import type { JobPlaces } from './job-environment.ts';
 
 /** What a pipeline option of Beam may hold. */
 export type OptionValue = string | number | boolean | string[] | Record<string, string>;
@@ -86,7 +87,7 @@ function checkFolder(name: string, uri: unknown): void {
  * @throws CupelError CUP_REQUEST_INVALID naming the option; CUP_ENVIRONMENT_INVALID when nothing names the image
  */
 export function dataflowOptions(
-  environment: Pick<CupelEnvironment, 'project' | 'region' | 'buckets'>,
+  environment: JobPlaces,
   json = '{}',
   image = process.env.CUPEL_IMAGE,
 ): DataflowOptions {
@@ -99,6 +100,7 @@ export function dataflowOptions(
     stagingLocation: `${folder}/staging`,
     ...(image ? { sdkContainerImage: image } : {}),
     ...given,
+    [JOB_ENVIRONMENT]: jobEnvironment(environment),
   };
   checkFolder('tempLocation', options.tempLocation);
   checkFolder('stagingLocation', options.stagingLocation);

@@ -35,6 +35,7 @@ function jobService(): Services.Service {
  */
 export function dataflowRunner(options: DataflowOptions): JobRunner {
   return {
+    needsGraph: true,
     async run(pipeline) {
       const service = jobService();
       try {
