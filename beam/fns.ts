@@ -1,14 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import { inGlobalWindow, requireForSerialization } from './sdk.ts';
-import type { KeyedText } from './sdk.ts';
+import { GLOBAL, inPlace, placeOf, requireForSerialization } from './sdk.ts';
+import type { KeyedText, Place, PlaceContext } from './sdk.ts';
 import { publishManifest } from './sinks/manifest.ts';
-import type { Counts, JobParameters, ManifestPart, SourceElement } from './threads/messages.ts';
+import { publishOpenBatch } from './sinks/open-batch.ts';
+import { fromKey, toKey } from './threads/keys.ts';
+import type { GroupKey } from './threads/keys.ts';
+import type {
+  BatchReference,
+  JobParameters,
+  KappaParameters,
+  ManifestPart,
+  SourceElement,
+} from './threads/messages.ts';
+import type { Counts } from './threads/messages.ts';
 import { poolOf } from './threads/pool.ts';
 
 // DoFns are sent to workers as data: fields that are set in the constructor must be plain, the rest is made per bundle.
 
 /** Key of what is no bucket: the counts of a bundle. */
 const COUNTS = 'counts';
+
+/** Key of a batch's parts. */
+const MANIFEST = 'manifest';
 
 /** Collects the work of a bundle; the first failure shows when the bundle is finished. */
 class Work<T> {
@@ -24,44 +37,81 @@ class Work<T> {
   }
 }
 
+/** What a bundle parses of one batch. */
+interface Parsing {
+  bundle: string;
+  /** Unset: it is the job's. */
+  batch?: BatchReference;
+  place: Place;
+  work: Work<null>;
+}
+
+const beginParsing = (place: Place, batch?: BatchReference): Parsing => ({
+  bundle: randomUUID(),
+  place,
+  work: new Work(),
+  ...(batch ? { batch } : {}),
+});
+
+/** What a batch's reference is, given or brought along. */
+function batchOf({ batch: ofJob }: KappaParameters, own: BatchReference | undefined): BatchReference {
+  const batch = own ?? ofJob;
+  if (!batch) throw new Error('an element without a batch, in a job that has none');
+  return batch;
+}
+
 /** Objects of Bronze or blocks of messages, as JSON → references to staged blocks, by bucket. Rows never cross the runner. */
 export class ParseBlocks {
-  readonly parameters: JobParameters;
-  bundle = '';
-  work: Work<null> | null = null;
+  readonly parameters: KappaParameters;
+  batches: Map<string, Parsing> = new Map();
 
-  constructor(parameters: JobParameters) {
+  constructor(parameters: KappaParameters) {
     this.parameters = parameters;
   }
 
   startBundle(): void {
-    this.bundle = randomUUID();
-    this.work = new Work();
+    // Also a bundle without elements tells its counts, so that a batch of nothing has a manifest.
+    this.batches = new Map(this.parameters.batch ? [['', beginParsing(GLOBAL)]] : []);
   }
 
-  process(json: string): void {
+  process(json: string, context: PlaceContext): void {
     const element = JSON.parse(json) as SourceElement;
-    const { batch } = this.parameters;
-    this.work?.add(poolOf(this.parameters).ask({ op: 'parse', batch, bundle: this.bundle, element }));
+    const own = 'staged' in element ? element.batch : undefined;
+    const name = own?.stage ?? '';
+    const parsing = this.batches.get(name) ?? beginParsing(placeOf(context), own);
+    this.batches.set(name, parsing);
+    const { bundle, work } = parsing;
+    const batch = batchOf(this.parameters, own);
+    work.add(poolOf(this.parameters).ask({ op: 'parse', batch, bundle, element }));
   }
 
   async *finishBundle(): AsyncGenerator<unknown> {
-    const flushed = poolOf(this.parameters).askAll({ op: 'flush', bundle: this.bundle });
-    flushed.catch(() => undefined); // it is awaited below, unless an object could not be parsed
-    await this.work?.all();
-    for (const { blocks, counts } of await flushed) {
-      for (const { bucket, uri } of blocks) yield inGlobalWindow<KeyedText>({ key: String(bucket), value: uri });
-      yield inGlobalWindow<KeyedText>({ key: COUNTS, value: JSON.stringify(counts) });
+    for (const { bundle, batch, place, work } of this.batches.values()) {
+      const flushed = poolOf(this.parameters).askAll({ op: 'flush', bundle });
+      flushed.catch(() => undefined); // it is awaited below, unless an object could not be parsed
+      await work.all();
+      const key = (of: string): string => toKey({ of, ...(batch ? { batch } : {}) });
+      for (const { blocks, counts } of await flushed) {
+        for (const { bucket, uri } of blocks) yield inPlace<KeyedText>(place, { key: key(String(bucket)), value: uri });
+        yield inPlace<KeyedText>(place, { key: key(COUNTS), value: JSON.stringify(counts) });
+      }
     }
   }
 }
 
+/** A part of a manifest, on its way. */
+interface MergedPart {
+  key: GroupKey;
+  place: Place;
+  part: ManifestPart;
+}
+
 /** Blocks of one bucket → its delta. Counts pass through. */
 export class MergeBlocks {
-  readonly parameters: JobParameters;
-  work: Work<ManifestPart> | null = null;
+  readonly parameters: KappaParameters;
+  work: Work<MergedPart> | null = null;
 
-  constructor(parameters: JobParameters) {
+  constructor(parameters: KappaParameters) {
     this.parameters = parameters;
   }
 
@@ -69,36 +119,42 @@ export class MergeBlocks {
     this.work = new Work();
   }
 
-  process({ key, value }: { key: string; value: Iterable<string> }): void {
+  process({ key: text, value }: { key: string; value: Iterable<string> }, context: PlaceContext): void {
     const values = [...value];
-    if (key === COUNTS) {
-      for (const counts of values) this.work?.add(Promise.resolve({ counts: JSON.parse(counts) as Counts }));
+    const { of, batch: own } = fromKey(text);
+    const key = { ...fromKey(text), of: MANIFEST };
+    const place = placeOf(context);
+    if (of === COUNTS) {
+      for (const counts of values) {
+        const part = { counts: JSON.parse(counts) as Counts, bundle: randomUUID() };
+        this.work?.add(Promise.resolve({ key, place, part }));
+      }
       return;
     }
-    const { batch } = this.parameters;
-    this.work?.add(poolOf(this.parameters).ask({ op: 'merge', batch, bucket: Number(key), blocks: values }));
+    const batch = batchOf(this.parameters, own);
+    const merged = poolOf(this.parameters).ask({ op: 'merge', batch, bucket: Number(of), blocks: values });
+    this.work?.add(merged.then((part) => ({ key, place, part })));
   }
 
   async *finishBundle(): AsyncGenerator<unknown> {
-    for (const part of (await this.work?.all()) ?? []) {
-      yield inGlobalWindow<KeyedText>({ key: 'manifest', value: JSON.stringify(part) });
-    }
+    for (const { key, place, part } of (await this.work?.all()) ?? [])
+      yield inPlace<KeyedText>(place, { key: toKey(key), value: JSON.stringify(part) });
   }
 }
 
 /** All parts of the batch → the manifest, written last and create-only. */
 export class PublishManifest {
-  readonly parameters: JobParameters;
+  readonly parameters: KappaParameters;
 
-  constructor(parameters: JobParameters) {
+  constructor(parameters: KappaParameters) {
     this.parameters = parameters;
   }
 
-  async process({ value }: { value: Iterable<string> }): Promise<void> {
-    await publishManifest(
-      this.parameters,
-      [...value].map((part) => JSON.parse(part) as ManifestPart),
-    );
+  async process({ key, value }: { key: string; value: Iterable<string> }): Promise<void> {
+    const parts = [...value].map((part) => JSON.parse(part) as ManifestPart);
+    const { batch } = fromKey(key);
+    if (batch) await publishOpenBatch(this.parameters, batch, parts);
+    else await publishManifest(this.parameters as JobParameters, parts);
   }
 }
 

@@ -14,6 +14,21 @@ export async function openContract(uri: string) {
   return { environment, store, deltas, contract: await readContract(store, uri) };
 }
 
+/** What works with one contract. */
+export type ContractResources = Awaited<ReturnType<typeof openContract>>;
+
+const opened = new Map<string, Promise<ContractResources>>();
+
+/** The same, opened once per process: a streaming step is called for every window. */
+export function contractResources(uri: string): Promise<ContractResources> {
+  const known = opened.get(uri);
+  if (known) return known;
+  const opening = openContract(uri);
+  opened.set(uri, opening);
+  opening.catch(() => opened.delete(uri)); // the next call tries again
+  return opening;
+}
+
 /**
  * Opens what a step of a job works with, from its parameters and the environment.
  *

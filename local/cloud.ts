@@ -17,7 +17,7 @@ import { startMetadata } from './metadata/server.ts';
 import type { MetadataServer } from './metadata/server.ts';
 import { freePort } from './ports.ts';
 import { provisionSubscriptions } from './subscriptions.ts';
-import { superviseServer } from './supervise.ts';
+import { noteJob, superviseServer } from './supervise.ts';
 import { prepareTables } from './tables.ts';
 import { startPubsub } from './pubsub/server.ts';
 import { startStorage } from './storage/start.ts';
@@ -213,6 +213,7 @@ async function startJobs(started: Started, options: CloudOptions, env: Record<st
     startDataflow({
       readTemplate: async (uri) => (await store.read(uri)).toString('utf8'),
       commandFor: (image, parameters) => ({ ...jobCommand(image, parameters), env }),
+      onProcess: noteJob,
       logDirectory,
       stateDirectory: path.join(stateDirectory, 'dataflow'),
     }),

@@ -43,12 +43,8 @@ export function unary<Request, Response>(
       .then(
         (response) => callback(null, response),
         (error: unknown) => {
-          const known = error instanceof GrpcError;
-          callback({
-            code: known ? error.code : grpc.status.INTERNAL,
-            details: known ? error.details : String((error as Error).stack),
-            ...(known && error.metadata ? { metadata: error.metadata } : {}),
-          });
+          if (error instanceof GrpcError) callback(error as grpc.ServerErrorResponse);
+          else callback({ code: grpc.status.INTERNAL, details: String((error as Error).stack) });
         },
       );
   };

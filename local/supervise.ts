@@ -30,11 +30,22 @@ const supervised = new Map<string, SupervisedServer>();
 
 const listeners = new Set<() => void>();
 
-/** The servers that are supervised now, by name. */
+/** The servers that are supervised now and the jobs that run, by name. */
 export function supervisedServers(): Record<string, { pid: number; restarts: number }> {
   return Object.fromEntries(
     [...spawned].map(([name, pid]) => [name, { pid, restarts: supervised.get(name)?.restarts() ?? 0 }]),
   );
+}
+
+/** What a job is noted as, before its id. */
+export const JOB_PREFIX = 'Dataflow job ';
+
+/** Notes the process of a job, which nobody starts again; undefined: it has ended. */
+export function noteJob(jobId: string, pid: number | undefined): void {
+  const name = `${JOB_PREFIX}${jobId}`;
+  if (pid === undefined) spawned.delete(name);
+  else spawned.set(name, pid);
+  told();
 }
 
 /** Calls the listener whenever a process of a server was started, and when it is ready again. */

@@ -1,4 +1,4 @@
-// Runs the tests by kind. `node scripts/test.ts [kind …]`; without a kind, all that are not opt-in.
+// Runs the tests by kind. `node scripts/test.ts [kind …]`; without a kind, all but those that are opt-in.
 // The last line printed is `N passed, N failed` over all kinds; what was skipped is named above it.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -24,6 +24,7 @@ const KINDS: Kind[] = [
   { name: 'workflow', budget: 240, tools: ['temporal', 'testServer'], workers: 2 },
   { name: 'integration', budget: 240, tools: [...SERVERS, 'pyicebergPython'], workers: 2 },
   { name: 'system', budget: 420, tools: [...SERVERS, 'pyicebergPython'], workers: 1 },
+  { name: 'soak', budget: 1200, tools: SERVERS, workers: 1, optIn: true },
   {
     name: 'spark',
     budget: 120,
@@ -31,7 +32,7 @@ const KINDS: Kind[] = [
     workers: 1,
     optIn: true,
   },
-  { name: 'prism', budget: 120, tools: ['fakeGcs', 'catalogJars', 'prism'], workers: 1, optIn: true },
+  { name: 'prism', budget: 360, tools: ['fakeGcs', 'catalogJars', 'prism', 'expansionJars'], workers: 1, optIn: true },
   { name: 'flink', budget: 120, tools: ['fakeGcs', 'catalogJars', 'flinkJars'], workers: 1, optIn: true },
   {
     name: 'dataflow',

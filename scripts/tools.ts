@@ -25,6 +25,7 @@ export type ToolName =
   | 'sparkJars'
   | 'prism'
   | 'flinkJars'
+  | 'expansionJars'
   | 'beamBoot'
   | 'dataflowPython';
 
@@ -220,13 +221,26 @@ const TOOLS: Record<ToolName, Tool> = {
     'beam/deploy/requirements.txt',
     'CUPEL_TOOL_DATAFLOW_PYTHON',
   ),
+  expansionJars: mavenTool("Beam's Java expansion service, only for npm run test:prism", 'Apache Beam 2.65.0', {
+    pins: ['test/prism/pom.xml'],
+    result: 'lib',
+    override: 'CUPEL_TOOL_EXPANSION_JARS',
+    finish: async () => {},
+  }),
 };
 
 /** What only `npm run test:spark` needs: set-up and the other tests go without. */
 export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
 
 /** Tools of the tests that run only when they are named: set-up goes without. */
-const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars', 'beamBoot', 'dataflowPython'];
+const OPT_IN_TOOLS: ToolName[] = [
+  ...SPARK_TOOLS,
+  'prism',
+  'flinkJars',
+  'expansionJars',
+  'beamBoot',
+  'dataflowPython',
+];
 
 /** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];

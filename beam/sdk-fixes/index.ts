@@ -1,7 +1,6 @@
 // Fixes of apache-beam 2.49.0, one file per bug, each with a test that fails without it (test/unit/beam; docs/runners.md lists
-// them). Import this first: the first three must come before the SDK is loaded.
+// them). Import this first: the first ones must come before the SDK is loaded.
 import './node-24.ts';
-import { installOneGrpc } from './one-grpc.ts';
 import { installMessageSize } from './message-size.ts';
 import { installAsyncDoFns } from './async-dofn.ts';
 import { installChannelErrors } from './channel-errors.ts';
@@ -11,6 +10,7 @@ import { installFlushBuffer } from './flush-buffer.ts';
 import { installMetricReset } from './metric-reset.ts';
 import { installNumberCoder } from './number-coder.ts';
 import { installOfferArtifacts } from './offer-artifacts.ts';
+import { installOneGrpc } from './one-grpc.ts';
 import { installProgress } from './progress.ts';
 import { installQuietControl } from './quiet-control.ts';
 import { installSplitDeclined } from './split-declined.ts';

@@ -1,18 +1,21 @@
 import { createRequire } from 'node:module';
 
-// The SDK makes the credentials of a channel with its own copy of gRPC, and hands them to @protobuf-ts/grpc-transport, which has
-// another: "Channel credentials must be a ChannelCredentials object". Both take the transport's, which is the newer one.
+// The SDK's old Pub/Sub client brings a gRPC of its own (1.6), which the SDK then uses, while the transport of its job client takes the
+// project's: "Channel credentials must be a ChannelCredentials object". One copy has to serve both.
 
 const require = createRequire(import.meta.url);
+const GRPC = '@grpc/grpc-js';
 
-const grpcOf = (name: string): string =>
-  require.resolve('@grpc/grpc-js', { paths: [require.resolve(name, { paths: [require.resolve('apache-beam')] })] });
-
-/** Gives the SDK the copy of gRPC that its transport uses. To be called before the SDK is loaded. */
+/**
+ * Gives the SDK the project's gRPC. To be called before the SDK is loaded.
+ *
+ * @throws Error when the SDK has loaded its own already
+ */
 export function installOneGrpc(): void {
-  const own = grpcOf('apache-beam');
-  const shared = grpcOf('@protobuf-ts/grpc-transport');
-  if (own === shared || require.cache[own]) return;
-  require(shared);
-  require.cache[own] = require.cache[shared];
+  const ours = require.resolve(GRPC);
+  const its = require.resolve(GRPC, { paths: [require.resolve('apache-beam')] });
+  if (its === ours) return;
+  if (require.cache[its]) throw new Error('apache-beam is loaded already: import beam/sdk-fixes first');
+  require(ours);
+  require.cache[its] = require.cache[ours];
 }

@@ -100,7 +100,8 @@ function report(metric: string, value: number): void {
   process.stdout.write(`${JSON.stringify({ metric, value, namespace: 'kappa', step: 'publish' })}\n`);
 }
 
-async function removeStaged(store: ObjectStore, stage: string): Promise<void> {
+/** Removes what an attempt of a job staged. */
+export async function removeStaged(store: ObjectStore, stage: string): Promise<void> {
   for await (const block of store.list(`${stage}/`)) await store.delete(block.uri);
 }
 

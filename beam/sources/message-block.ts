@@ -5,6 +5,7 @@ import { streamedRecord } from '../../src/lakehouse/streams/index.ts';
 import type { StreamedMessage } from '../../src/lakehouse/streams/index.ts';
 import { beam } from '../sdk.ts';
 import type { RefusedRecord } from '../sinks/quarantine.ts';
+import type { BatchReference } from '../threads/messages.ts';
 import type { RecordSink } from './bronze-object.ts';
 
 /** Messages that a thread reads at once. */
@@ -12,11 +13,17 @@ export interface MessageBlock {
   messages: StreamedMessage[];
 }
 
+/** Messages of one window's batch that lie in staged objects, each a {@link MessageBlock}. */
+export interface StagedMessages {
+  staged: string[];
+  batch: BatchReference;
+}
+
 /** Records of a stream are counted together: no partition of Bronze is read whole. */
 export const STREAM_PARTITION = 'stream';
 
 /** Few enough for every thread to have some of a batch, enough to make asking cheap. */
-const BLOCK_MESSAGES = 500;
+export const BLOCK_MESSAGES = 500;
 
 /** A refused record, and the partition of Bronze that it belongs to. */
 export type RefusedMessage = RefusedRecord & { partition: string };

@@ -10,6 +10,7 @@ import { directRunner } from '../sdk.ts';
 import { messageBlocks, STREAM_PARTITION } from '../sources/message-block.ts';
 import { Backlog } from './backlog.ts';
 import { Inbox, MAX_BYTES } from './inbox.ts';
+import { reportMetric } from './report.ts';
 
 /** What a streaming job is started with. */
 export interface StreamParameters {
@@ -40,11 +41,6 @@ function toStreamed(message: Message): StreamedMessage {
 /** Google's PreciseDate keeps what a Date cuts off. */
 function microsOf(time: Message['publishTime']): string {
   return String(BigInt(time.getFullTimeString()) / 1000n);
-}
-
-/** A metric as the Dataflow service shows it: the job's own sums, so that the newest line is the metric. */
-function report(metric: string, value: number): void {
-  process.stdout.write(`${JSON.stringify({ metric, value, namespace: 'kappa', step: 'stream' })}\n`);
 }
 
 /** Reads a subscription, batch by batch; each batch goes through the pipeline of every other batch. */
@@ -112,9 +108,9 @@ export class Stream {
     for (const message of messages) message.ack();
     this.#messages += messages.length;
     this.#batches += 1;
-    report('messages', this.#messages);
-    report('batches', this.#batches);
-    report('commit_lag_seconds', Math.round(lag / 1000));
+    reportMetric('messages', this.#messages);
+    reportMetric('batches', this.#batches);
+    reportMetric('commit_lag_seconds', Math.round(lag / 1000));
   }
 
   async #publish(chunk: Chunk, messages: StreamedMessage[]): Promise<void> {

@@ -48,6 +48,7 @@ export class BundleParser {
   /** An object that is gone or that nobody can read is counted, so that the job can name all such partitions at once. */
   async parse(element: SourceElement): Promise<void> {
     if ('messages' in element) return this.#parseMessages(element);
+    if ('staged' in element) return this.#parseStaged(element.staged);
     await this.#parseWhole(element);
   }
 
@@ -67,6 +68,11 @@ export class BundleParser {
     const records = await this.#read(bytes, object, this.#sink(partition, refused));
     for (const record of refused) await this.#quarantine(partition, record);
     await this.#parsed(partition, records, refused);
+  }
+
+  async #parseStaged(uris: string[]): Promise<void> {
+    for (const bytes of await Promise.all(uris.map((uri) => this.#context.store.read(uri))))
+      await this.#parseMessages(JSON.parse(bytes.toString('utf8')) as MessageBlock);
   }
 
   async #parseMessages({ messages }: MessageBlock): Promise<void> {

@@ -1,9 +1,9 @@
 import type { JsonKind } from '../../src/contracts/index.ts';
 import type { Chunk, ChunkObject, DeltaFile } from '../../src/lakehouse/deltas/index.ts';
-import type { MessageBlock } from '../sources/message-block.ts';
+import type { MessageBlock, StagedMessages } from '../sources/message-block.ts';
 
-/** What a job reads at once: an object of Bronze, or messages of a subscription. */
-export type SourceElement = ChunkObject | MessageBlock;
+/** What a job reads at once: an object of Bronze, or messages of a subscription, here or staged. */
+export type SourceElement = ChunkObject | MessageBlock | StagedMessages;
 
 /** The batch that is being made, as threads need to know it. */
 export interface BatchReference {
@@ -75,8 +75,13 @@ export interface JobParameters {
   report?: string;
 }
 
+/** The same where the job goes on for ever: a batch is known when a window's messages are there, and comes with its elements. */
+export type KappaParameters = Pick<JobParameters, 'contract' | 'report'> & Partial<JobParameters>;
+
 /** What reaches the manifest: the counts of a bundle, or a bucket's delta and its counts. */
 export interface ManifestPart {
   file?: DeltaFile;
   counts: Counts;
+  /** Of the counts of a bundle: a name that no other part has. */
+  bundle?: string;
 }

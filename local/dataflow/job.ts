@@ -110,14 +110,20 @@ export class Job {
     };
   }
 
-  /** Starts the process, unless the job was stopped while it was queued. */
-  start(commandFor: () => JobCommand): void {
+  /**
+   * Starts the process, unless the job was stopped while it was queued.
+   *
+   * @param noted told its id, and (undefined) when it is gone
+   */
+  start(commandFor: () => JobCommand, noted: (pid: number | undefined) => void): void {
     if (!this.active) return;
     try {
       const { command, args, env } = commandFor();
-      this.#spawned(
-        spawn(command, args, { env: { ...process.env, ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] }),
-      );
+      const all = { ...process.env, ...env };
+      const child = spawn(command, args, { env: all, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+      noted(child.pid);
+      child.once('exit', () => noted(undefined));
+      this.#spawned(child);
     } catch (error) {
       this.#fail(`Template launch failed: ${(error as Error).message}`); // no command, or one that no process can have
     }

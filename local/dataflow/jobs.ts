@@ -16,6 +16,8 @@ export interface JobOptions {
   commandFor(image: string, parameters: Record<string, string>, job: { jobId: string; jobName: string }): JobCommand;
   /** Output of jobs, `dataflow-<job name>.log`. */
   logDirectory: string;
+  /** Told when a job has a process, and (undefined) when that is gone. Default: nobody is told. */
+  onProcess?(jobId: string, pid: number | undefined): void;
   /** Folder in which jobs outlive the server. Default: they live in memory. */
   stateDirectory?: string;
 }
@@ -107,11 +109,12 @@ export class Jobs {
     const job = this.#create({ projectId, location, name: jobName, type, labels, ...replaces });
     const command = (): JobCommand => this.#options.commandFor(spec.image, parameters, { jobId: job.id, jobName });
     const answer = { job: job.view('JOB_VIEW_DESCRIPTION') };
-    if (!old) job.start(command);
+    const start = (): void => job.start(command, (pid) => this.#options.onProcess?.(job.id, pid));
+    if (!old) start();
     else {
       // Two at once would read the same stream: the new one waits until the old one is gone.
       old.replace(job.id);
-      void old.over.then(() => job.start(command));
+      void old.over.then(start);
     }
     return answer;
   }

@@ -5,6 +5,8 @@ import type { YAMLMap, YAMLSeq } from 'yaml';
 import { PROJECT } from '../../scripts/tools.ts';
 import { listSources } from '../../src/lakehouse/contract-store.ts';
 
+const RULES_VERSION = 'rulesVersion';
+
 const COVERAGE: Record<string, number> = { hour: 3_600, day: 86_400, week: 604_800, month: 2_592_000 };
 
 const URL_OF = (feed: string): string => `https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/${feed}.geojson`;
@@ -31,6 +33,14 @@ function feedsOf(properties: YAMLSeq): YAMLSeq {
   return feeds;
 }
 
+/** A demo that goes on with kept data goes on with the rules that made it. */
+async function keepRules(properties: YAMLSeq, file: string): Promise<void> {
+  const before = await readFile(file, 'utf8').catch(() => undefined);
+  if (before === undefined) return;
+  const kept = propertyOf(parseDocument(before).get('customProperties') as YAMLSeq, RULES_VERSION)?.get('value');
+  propertyOf(properties, RULES_VERSION)?.set('value', kept);
+}
+
 /**
  * Copies the contracts; that of the earthquakes with the feeds that it lacks, without a schedule. The same feeds give the same text, and so the same
  * hash.
@@ -45,6 +55,9 @@ export async function copyContracts(
 ): Promise<string> {
   const document = parseDocument(await readFile(path.join(PROJECT, 'sources/earthquakes.yaml'), 'utf8'));
   const properties = document.get('customProperties') as YAMLSeq;
+  const directory = path.join(stateDirectory, 'contracts');
+  const file = path.join(directory, 'earthquakes.yaml');
+  await keepRules(properties, file);
   if (streamed) hurry(properties);
   const feeds = feedsOf(properties);
   const known = new Set(feeds.items.map((item) => String((item as YAMLMap).get('name'))));
@@ -52,11 +65,10 @@ export async function copyContracts(
     if (!known.has(name))
       feeds.add(document.createNode({ name, url: URL_OF(name), coverageSeconds: coverageOf(name) }));
   }
-  const directory = path.join(stateDirectory, 'contracts');
   await mkdir(directory, { recursive: true });
   const sources = path.join(PROJECT, 'sources');
   for (const source of await listSources(sources))
     await copyFile(path.join(sources, `${source}.yaml`), path.join(directory, `${source}.yaml`));
-  await writeFile(path.join(directory, 'earthquakes.yaml'), document.toString());
+  await writeFile(file, document.toString());
   return directory;
 }

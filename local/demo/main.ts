@@ -26,8 +26,9 @@ import type { DemoOptions } from './options.ts';
 import { deliverWebhooks, dropNetworks, publishReports, runRecent, untilArchived, untilRaw } from './others.ts';
 import { Printer } from './print.ts';
 import { exportAll, layers } from './report.ts';
-import type { Report, ReportResources } from './report.ts';
-import { startStream } from './stream.ts';
+import type { Report, ReportResources, StreamedReport } from './report.ts';
+import { Streaming } from './streaming.ts';
+import type { StreamingStage } from './streaming.ts';
 
 const SOURCE = 'earthquakes';
 const HOUR = 3_600_000;
@@ -67,25 +68,25 @@ async function start(state: string, feed: DemoFeed, usgs: UsgsServer | undefined
   return { cloud, client, resources, contract, others };
 }
 
-/** Polls, and where it is asked for streams what polls publish up to Silver meanwhile. */
+/** Polls, and streams what polls publish up to Silver meanwhile, unless the demo is to go without. */
 async function ingestAndStream(
   running: Running,
   feed: DemoFeed,
   usgs: UsgsServer | undefined,
   print: Printer,
-  streamed: boolean,
-): Promise<{ ingested: Ingested; seconds: Record<string, number> }> {
+  stage: StreamingStage | undefined,
+): Promise<{ ingested: Ingested; streamed?: StreamedReport; seconds: Record<string, number> }> {
   const began = print.seconds;
-  const stream = streamed ? await startStream(running.client, SOURCE) : undefined;
-  const ingested = await ingest(running, feed, usgs, print);
+  const streaming = stage && (await Streaming.start(stage));
+  const ingested = await ingest(running, feed, usgs, print, () => streaming?.halfWay());
   const seconds = { ingest: print.seconds - began };
   printIngest(print, seconds.ingest, ingested);
-  if (!stream) return { ingested, seconds };
-  const { result, seconds: rest } = await timed(print, () => stream.finish(ingested.published));
-  const { messages, batches, launches } = result;
-  const text = `${messages} messages in ${batches} batches, ${launches} jobs; drained and committed`;
+  if (!streaming) return { ingested, seconds };
+  const { result: streamed, seconds: rest } = await timed(print, () => streaming.finish(ingested.published));
+  const { messages, batches, launches, kills } = streamed;
+  const text = `${messages} messages in ${batches} batches: each record three times, backwards, two rules versions, ${kills} kills, ${launches} jobs`;
   print.stage('stream', rest, BUDGET.stream, text);
-  return { ingested, seconds: { ...seconds, stream: rest } };
+  return { ingested, streamed, seconds: { ...seconds, stream: rest } };
 }
 
 async function ingest(
@@ -93,6 +94,7 @@ async function ingest(
   feed: DemoFeed,
   usgs: UsgsServer | undefined,
   print: Printer,
+  halfWay: () => void,
 ): Promise<Ingested> {
   if (!feed.polls || !usgs)
     return ingestLive(
@@ -102,9 +104,14 @@ async function ingest(
       Date.now(),
     );
   const count = feed.polls.length;
-  return ingestAll(client, usgs, feed.polls, contract.hash, (done) =>
-    print.progress(`ingest ${done} of ${count} polls`),
-  );
+  return ingestAll(client, usgs, feed.polls, contract.hash, (done) => {
+    print.progress(`ingest ${done} of ${count} polls`);
+    if (done === Math.ceil(count / 2)) halfWay();
+  });
+}
+
+function stageOf({ client, resources, contract }: Running, stateDirectory: string): StreamingStage {
+  return { client, resources, contract, stateDirectory, contractsDirectory: path.join(stateDirectory, 'contracts') };
 }
 
 /** The hours from the least to the greatest `generated`. */
@@ -159,9 +166,9 @@ async function runLine(
   usgs: UsgsServer | undefined,
   print: Printer,
   startup: number,
-  streamed: boolean,
+  stage: StreamingStage | undefined,
 ): Promise<Report> {
-  const { ingested, seconds: first } = await ingestAndStream(running, feed, usgs, print, streamed);
+  const { ingested, streamed, seconds: first } = await ingestAndStream(running, feed, usgs, print, stage);
   const result = await runPipeline(running, feed);
   printPipeline(print, result);
   const others = await runOthers(running, print);
@@ -177,6 +184,7 @@ async function runLine(
   };
   return {
     feed: feed.title,
+    ...(streamed ? { streamed } : {}),
     bronze: { objects, alreadyLanded: ingested.alreadyLanded },
     ...found,
     stages: Object.fromEntries(Object.entries(seconds).map(([name, value]) => [name, { seconds: value }])),
@@ -270,7 +278,14 @@ async function demo(options: DemoOptions): Promise<void> {
     running = await start(state, feed, usgs, options.stream);
     const startup = print.seconds - setUp;
     print.stage('startup', startup, BUDGET.startup, `Temporal Web UI ${running.cloud.urls.temporal}`);
-    const report = await runLine(running, feed, usgs, print, startup, options.stream);
+    const report = await runLine(
+      running,
+      feed,
+      usgs,
+      print,
+      startup,
+      options.stream ? stageOf(running, state) : undefined,
+    );
     if (options.export) await exportAll(running.resources, running.contract, path.resolve(options.export));
     if (options.report) await writeReport(options.report, report);
     printReport(print, report);

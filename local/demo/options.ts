@@ -12,7 +12,7 @@ export interface DemoOptions {
   report?: string;
   export?: string;
   keep: boolean;
-  /** Whether the polls' records are streamed into Silver, before a batch does the same. */
+  /** Whether the polls' records are streamed into Silver, before a batch does the same. Default true. */
   stream: boolean;
 }
 
@@ -26,7 +26,7 @@ export const HELP = `Runs the whole lakehouse on this machine: polls → Bronze 
   --state DIR    keep all data in DIR and go on with it (default: a fresh folder, removed at the end)
   --report FILE  write what happened as JSON
   --export DIR   write each Silver and Gold table as DIR/<layer>.<table>.ndjson
-  --stream       stream the polls' records into Silver while they come; the batch that follows finds nothing to change
+  --no-stream    batches only: without streaming the polls' records into Silver first, and without the proof that it ends in the same table
   --keep         leave everything running and print its URLs; end it with: npx cupel local down
 `;
 
@@ -46,6 +46,7 @@ function time(name: string, text: string | undefined): number | undefined {
 export function readOptions(args: string[]): DemoOptions | undefined {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
+    allowNegative: true,
     args,
     options: {
       feed: text,
@@ -64,7 +65,7 @@ export function readOptions(args: string[]): DemoOptions | undefined {
   const to = time('to', values.to);
   return {
     keep: values.keep ?? false,
-    stream: values.stream ?? false,
+    stream: values.stream ?? true,
     ...(values.feed ? { feed: values.feed } : {}),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),

@@ -21,8 +21,24 @@ export interface Report {
   silver: Record<string, { rows: number; digest: string; snapshots: number }>;
   gold: Record<string, { rows: number }>;
   quarantine: { records: number };
+  /** Undefined: the demo went without. */
+  streamed?: StreamedReport;
   stages: Record<string, { seconds: number }>;
   urls: Cloud['urls'];
+}
+
+/** What streaming came to, and the table as it stood before any batch over all of Bronze. */
+export interface StreamedReport {
+  /** Records of Bronze. */
+  records: number;
+  messages: number;
+  batches: number;
+  /** Jobs that were launched. */
+  launches: number;
+  /** Processes that were killed. */
+  kills: number;
+  rows: number;
+  digest: string;
 }
 
 /** What the tables are read with. */

@@ -3,6 +3,7 @@ import type { LocalGrpcServer } from '../grpc.ts';
 import { Broker } from './broker.ts';
 import { Deliveries } from './deliveries.ts';
 import type { DeliveryOptions } from './deliveries.ts';
+import { startRest } from './rest/server.ts';
 import { Schemas } from './schemas/schemas.ts';
 import { publisherService } from './services/publisher.ts';
 import { schemaService } from './services/schema.ts';
@@ -14,6 +15,8 @@ import { Journal } from './state/journal.ts';
 export interface PubsubServer extends LocalGrpcServer {
   /** host:port, for `PUBSUB_EMULATOR_HOST`. */
   endpoint: string;
+  /** The same services as REST API v1: `http://127.0.0.1:PORT`. */
+  restUrl: string;
   /** Messages of a subscription (full name) that wait or are out. */
   backlog(subscription: string): number;
 }
@@ -22,6 +25,8 @@ export interface PubsubServer extends LocalGrpcServer {
 export interface PubsubOptions extends DeliveryOptions {
   /** Default: a free one. */
   port?: number;
+  /** Of the REST API. Default: a free one. */
+  restPort?: number;
   /** Folder of what outlives a stop or a kill: the file `pubsub.ndjson`. Default: all lives in memory. */
   stateDirectory?: string;
 }
@@ -46,13 +51,15 @@ export async function startPubsub(options: PubsubOptions = {}): Promise<PubsubSe
     })),
     options.port ?? 0,
   );
+  const rest = await startRest(services, options.restPort);
   return {
     port: server.port,
+    restUrl: rest.url,
     endpoint: `127.0.0.1:${server.port}`,
     backlog: (name) => broker.subscription(name).backlog,
     async stop() {
       broker.close();
-      await server.stop();
+      await Promise.all([server.stop(), rest.stop()]);
     },
   };
 }

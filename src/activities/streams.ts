@@ -40,6 +40,8 @@ export interface StreamSeen {
   messages: number;
   /** Newest time of publishing of what was settled, RFC 3339. */
   newest?: string;
+  /** Least hour of Bronze of what was settled, by hour of publishing; both `YYYY-MM-DDTHH`. */
+  hours: Record<string, string>;
   /** Seconds since the publishing of the oldest message whose batch is not settled; 0 when all are. */
   lagSeconds: number;
   /** Messages that the job dropped since they came too late. */
@@ -98,6 +100,16 @@ export function streamActivities(resources: ActivityResources) {
     }
   }
 
+  /** By hour of publishing, since that is what a stream knows of messages that a job has lost. */
+  function hoursOf(settled: OpenBatch[]): Record<string, string> {
+    const hours: Record<string, string> = {};
+    for (const { newest, fromHour } of settled) {
+      const hour = newest.slice(0, 13);
+      hours[hour] = fromHour < (hours[hour] ?? '9') ? fromHour : (hours[hour] ?? fromHour);
+    }
+    return hours;
+  }
+
   function seenOf({ follower, settled }: Follower, droppedAsLate: number, end?: StreamEnd): StreamSeen {
     const { state } = follower;
     const oldest = state.open.map((batch) => Date.parse(batch.oldest)).reduce((a, b) => Math.min(a, b), now());
@@ -108,6 +120,7 @@ export function streamActivities(resources: ActivityResources) {
       batches: settled.length,
       messages: settled.reduce((sum, { messages }) => sum + messages, 0),
       ...(newest ? { newest } : {}),
+      hours: hoursOf(settled),
       lagSeconds: Math.max(0, Math.round((now() - oldest) / 1000)),
       droppedAsLate,
     };

@@ -1,5 +1,6 @@
 import type { PubSub, Topic } from '@google-cloud/pubsub';
 import type { CompiledContract, Unpacked } from '../contracts/index.ts';
+import { exactJson } from '../formats/exact-json.ts';
 
 /** Publishes the records of a landed object. */
 export interface RecordPublisher {
@@ -26,7 +27,7 @@ export function recordPublisher(pubsub: PubSub, topicName: string): RecordPublis
       };
       const sent = records.map((record) =>
         topic.publishMessage({
-          data: Buffer.from(JSON.stringify(record.value)),
+          data: Buffer.from(exactJson(record.value)),
           attributes: {
             ...common,
             carrier_order: String(record.carrierOrder ?? carrierOrder ?? ''),

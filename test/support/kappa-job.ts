@@ -17,13 +17,20 @@ export interface JobEnd {
   stderr: string;
 }
 
-/** Stores a chunk and runs its job as the Dataflow server does; aborted, the job is killed. */
-export async function runKappaJob(lake: Lake, chunk: Chunk, report?: string, signal?: AbortSignal): Promise<JobEnd> {
+/** Stores a chunk and runs its job as the Dataflow server does, or on another runner; aborted, the job is killed. */
+export async function runKappaJob(
+  lake: Lake,
+  chunk: Chunk,
+  report?: string,
+  signal?: AbortSignal,
+  runner: string[] = [],
+): Promise<JobEnd> {
   await lake.deltas.writeChunk(chunk);
   const args = [
     `--chunk=${lake.deltas.chunkUri(chunk.batchId)}`,
     `--contract=${contractUri('cupel-ops', chunk.source, chunk.contractHash)}`,
     ...(report ? [`--report=${report}`] : []),
+    ...runner,
   ];
   const env = { ...process.env, ...BUCKETS, CUPEL_PROJECT: 'cupel-test', CUPEL_STORAGE_ENDPOINT: lake.storageUrl };
   const child = spawn(process.execPath, [path.join(PROJECT, 'beam/main.ts'), ...args], {

@@ -29,11 +29,13 @@ export function startStreamJob(
   subscription: string,
   env: Record<string, string | undefined>,
   report?: string,
+  options: string[] = [],
 ): StreamJob {
   const args = [
     `--contract=${contractUri('cupel-ops', contract.source, contract.hash)}`,
     `--subscription=${subscription}`,
     ...(report ? [`--report=${report}`] : []),
+    ...options,
   ];
   const all = { ...process.env, ...BUCKETS, CUPEL_STORAGE_ENDPOINT: lake.storageUrl, ...env };
   const child = spawn(process.execPath, [path.join(PROJECT, 'beam/stream.ts'), ...args], { env: all });

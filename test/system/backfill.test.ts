@@ -8,6 +8,7 @@ import type { Report } from '../../local/demo/report.ts';
 import { launchCloud } from '../../local/launch.ts';
 import { runs } from '../../local/process-identity.ts';
 import { notedServers } from '../../local/servers-file.ts';
+import { JOB_PREFIX } from '../../local/supervise.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
 import type { BackfillStatus } from '../../src/workflows/backfill/messages.ts';
 import { DemoFolder } from '../support/demo-run.ts';
@@ -23,7 +24,7 @@ let first: Report;
 beforeAll(async () => {
   demos = new DemoFolder(await mkdtemp(path.join(tmpdir(), 'cupel-backfill-')));
   await writePolls(demos.inside('polls'), (await somePolls()).polls);
-  first = await demos.demo('first', '--keep');
+  first = await demos.demo('first', '--no-stream', '--keep');
 }, 120_000);
 afterAll(async () => {
   await demos.down();
@@ -69,7 +70,13 @@ async function chunksEnded(count: number): Promise<void> {
 
 function kill(...names: string[]): void {
   const servers = notedServers(demos.inside('state'));
-  for (const name of names) process.kill(servers[name]?.pid ?? NaN, 'SIGKILL');
+  for (const name of names) {
+    try {
+      process.kill(servers[name]?.pid ?? NaN, 'SIGKILL');
+    } catch (error) {
+      if (!name.startsWith(JOB_PREFIX)) throw error; // a job may have ended meanwhile
+    }
+  }
 }
 
 /** All processes at once, then another start on what the disk holds. */

@@ -28,7 +28,7 @@ beforeAll(async () => {
     demos.inside('polls'),
     polls.filter((poll) => !isLost(poll)),
   );
-  await demos.demo('first', '--keep');
+  await demos.demo('first', '--no-stream', '--keep');
   // The demo's own site ended with it; this one stands where the cloud looks for it, and remembers what the polls missed.
   const { env } = await demos.cloud();
   const port = Number(/:(\d+)$/.exec(env.CUPEL_HTTP_ENDPOINTS ?? '')?.[1]);

@@ -15,20 +15,34 @@ function field(number: number, content: Buffer | string): Buffer {
   return Buffer.concat([Buffer.from([...head, length]), bytes]);
 }
 
+/** google.rpc.ErrorInfo. */
+interface ErrorInfo {
+  reason: string;
+  domain: string;
+  metadata: Record<string, string>;
+}
+
 /** google.rpc.Status with one google.rpc.ErrorInfo: these protos are not among those of the client. */
-function statusWith(metadata: Record<string, string>): Buffer {
+function statusWith({ reason, domain, metadata }: ErrorInfo): Buffer {
   const entries = Object.entries(metadata).map(([key, value]) =>
     field(3, Buffer.concat([field(1, key), field(2, value)])),
   );
-  const errorInfo = Buffer.concat([field(1, 'INVALID_ACK_ID'), field(2, 'pubsub.googleapis.com'), ...entries]);
+  const errorInfo = Buffer.concat([field(1, reason), field(2, domain), ...entries]);
   const any = Buffer.concat([field(1, 'type.googleapis.com/google.rpc.ErrorInfo'), field(2, errorInfo)]);
   const code = Buffer.from([1 << 3, grpc.status.INVALID_ARGUMENT]);
   return Buffer.concat([code, field(2, DETAILS), field(3, any)]);
 }
 
 /** INVALID_ARGUMENT that names the ack ids which an exactly-once subscription does not take. */
-export function invalidAckIds(ackIds: readonly string[]): GrpcError {
-  const metadata = new grpc.Metadata();
-  metadata.set('grpc-status-details-bin', statusWith(Object.fromEntries(ackIds.map((id) => [id, INVALID_ACK_ID]))));
-  return new GrpcError(grpc.status.INVALID_ARGUMENT, DETAILS, metadata);
+export class InvalidAckIds extends GrpcError {
+  readonly errorInfo: ErrorInfo;
+
+  constructor(ackIds: readonly string[]) {
+    const failures = Object.fromEntries(ackIds.map((id) => [id, INVALID_ACK_ID]));
+    const errorInfo = { reason: 'INVALID_ACK_ID', domain: 'pubsub.googleapis.com', metadata: failures };
+    const metadata = new grpc.Metadata();
+    metadata.set('grpc-status-details-bin', statusWith(errorInfo));
+    super(grpc.status.INVALID_ARGUMENT, DETAILS, metadata);
+    this.errorInfo = errorInfo;
+  }
 }

@@ -6,7 +6,7 @@ import type { PushConfig, Snapshot, SubscriptionSpec } from '../resources.ts';
 import type { Snapshots } from '../snapshots.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import { checkAckDeadline, invalid } from '../validate.ts';
-import { invalidAckIds } from './ack-errors.ts';
+import { InvalidAckIds } from './ack-errors.ts';
 import { page } from './page.ts';
 import type { PageRequest } from './page.ts';
 import { pullable } from './pullable.ts';
@@ -42,7 +42,7 @@ const PULL_WAIT_MS = 1_000;
 
 /** An exactly-once subscription tells which acknowledgements came too late; any other lets them pass. */
 function confirm({ spec }: Subscription, invalidIds: string[]): object {
-  if (spec.enableExactlyOnceDelivery && invalidIds.length) throw invalidAckIds(invalidIds);
+  if (spec.enableExactlyOnceDelivery && invalidIds.length) throw new InvalidAckIds(invalidIds);
   return {};
 }
 

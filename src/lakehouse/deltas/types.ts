@@ -22,6 +22,8 @@ export interface StreamedSpan {
   /** RFC 3339: least and greatest time of publishing. */
   oldest: string;
   newest: string;
+  /** Least hour of Bronze that holds any of them, or will: `YYYY-MM-DDTHH`. */
+  fromHour: string;
 }
 
 /** What one job processes; stored as `chunks/<batchId>.json` in the ops bucket. */

@@ -3,15 +3,29 @@ import type { CompiledContract } from '../../contracts/index.ts';
 import { tableName } from '../committer/silver-table.ts';
 import { batchId } from '../deltas/index.ts';
 import type { Chunk, StreamedSpan } from '../deltas/index.ts';
+import { bronzeHourOf } from './record.ts';
 import type { StreamedMessage } from './record.ts';
 
 const toTime = (micros: bigint): string => new Date(Number(micros / 1000n)).toISOString();
 
-function spanOf(messages: readonly StreamedMessage[]): StreamedSpan {
-  const times = messages.map(({ publishTime }) => BigInt(publishTime));
+/** What a batch needs to know of each of its messages. */
+export interface MessageStamp extends Pick<StreamedMessage, 'id' | 'publishTime'> {
+  /** Hour under which Bronze has it. */
+  hour: string;
+}
+
+/** The stamp of a message. */
+export function stampOf(contract: CompiledContract, message: StreamedMessage): MessageStamp {
+  const { id, publishTime } = message;
+  return { id, publishTime, hour: bronzeHourOf(contract, message) };
+}
+
+function spanOf(stamps: readonly MessageStamp[]): StreamedSpan {
+  const times = stamps.map(({ publishTime }) => BigInt(publishTime));
   const least = times.reduce((a, b) => (b < a ? b : a));
   const greatest = times.reduce((a, b) => (b > a ? b : a));
-  return { messages: messages.length, oldest: toTime(least), newest: toTime(greatest) };
+  const fromHour = stamps.map(({ hour }) => hour).reduce((a, b) => (b < a ? b : a));
+  return { messages: stamps.length, oldest: toTime(least), newest: toTime(greatest), fromHour };
 }
 
 /**
@@ -20,8 +34,21 @@ function spanOf(messages: readonly StreamedMessage[]): StreamedSpan {
  * @param messages at least one; a message that was delivered twice counts once
  * @param partition under which its records are counted
  */
-export function toStreamChunk(contract: CompiledContract, messages: StreamedMessage[], partition: string): Chunk {
-  const ids = [...new Set(messages.map(({ id }) => id))].sort();
+export function toStreamChunk(
+  contract: CompiledContract,
+  messages: readonly StreamedMessage[],
+  partition: string,
+): Chunk {
+  return stampedChunk(
+    contract,
+    messages.map((message) => stampOf(contract, message)),
+    partition,
+  );
+}
+
+/** The same where only the stamps of the messages are at hand. */
+export function stampedChunk(contract: CompiledContract, stamps: readonly MessageStamp[], partition: string): Chunk {
+  const ids = [...new Set(stamps.map(({ id }) => id))].sort();
   const { source, hash: contractHash, rulesVersion } = contract;
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([ids, contractHash, rulesVersion]))
@@ -36,6 +63,6 @@ export function toStreamChunk(contract: CompiledContract, messages: StreamedMess
     fingerprint,
     partitions: [{ partition, fingerprint }],
     objects: [],
-    stream: spanOf(messages),
+    stream: spanOf(stamps),
   };
 }

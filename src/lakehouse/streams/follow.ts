@@ -14,6 +14,8 @@ export interface FollowState {
   /** The entry to read next. */
   next: number;
   open: OpenBatch[];
+  /** Numbers of entries that are settled and known to be so, but still in the log. */
+  settled: number[];
 }
 
 /** What following works with. */
@@ -43,23 +45,46 @@ export class StreamFollower {
   readonly #waitMs: number;
   #next: number;
   #open: OpenBatch[];
+  #settled: number[];
 
   /** @param waitMs how long a batch may wait for others, so that fewer commits write less */
-  constructor(resources: FollowResources, { next, open }: FollowState, waitMs: number) {
+  constructor(resources: FollowResources, { next, open, settled }: FollowState, waitMs: number) {
     this.#resources = resources;
     this.#next = next;
     this.#open = [...open];
+    this.#settled = [...settled];
     this.#waitMs = waitMs;
   }
 
   get state(): FollowState {
-    return { next: this.#next, open: this.#open };
+    return { next: this.#next, open: this.#open, settled: this.#settled };
   }
 
-  /** To be called once before the first round: entries that an attempt before this one removed are not waited for. */
+  /**
+   * To be called once before the first round. What whoever keeps the state knows to be settled leaves the log only now: an attempt whose
+   * answer was lost finds it again, and counts it.
+   */
   async begin(): Promise<void> {
-    const { first } = await this.#resources.log.bounds();
+    const { first, next } = await this.#resources.log.bounds();
+    await this.#remove(next - 1);
+    await this.#readBehind(first);
     this.#next = Math.max(this.#next, first);
+  }
+
+  /** The newest entry stays, since the next number is told by it. */
+  async #remove(newest: number): Promise<void> {
+    const gone = this.#settled.filter((number) => number !== newest);
+    await Promise.all(gone.map((number) => this.#resources.log.remove(number)));
+    this.#settled = this.#settled.filter((number) => number === newest);
+  }
+
+  /** A job that was thought dead may have appended where an entry was removed. */
+  async #readBehind(first: number): Promise<void> {
+    const known = new Set([...this.#open.map(({ number }) => number), ...this.#settled]);
+    for (let number = first; number < this.#next; number += 1) {
+      const entry = known.has(number) ? undefined : await this.#resources.log.read(number);
+      if (entry) this.#open.push({ ...entry, number });
+    }
   }
 
   /**
@@ -84,13 +109,11 @@ export class StreamFollower {
   }
 
   async #settle(): Promise<OpenBatch[]> {
-    const { deltas, record, log } = this.#resources;
+    const { deltas, record } = this.#resources;
     const dones = await Promise.all(this.#open.map(({ table, batchId }) => deltas.readDone(table, batchId)));
     const settled = this.#open.filter((_, index) => dones[index]);
     for (const batches of byContract(settled)) await record(batches);
-    const newest = this.#next - 1;
-    // The newest one stays, since the next number is told by it.
-    for (const { number } of settled) if (number !== newest) await log.remove(number);
+    this.#settled.push(...settled.map(({ number }) => number));
     this.#open = this.#open.filter((_, index) => !dones[index]);
     return settled;
   }

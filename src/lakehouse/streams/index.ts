@@ -1,4 +1,5 @@
-export { toStreamChunk } from './batch.ts';
+export { stampedChunk, stampOf, toStreamChunk } from './batch.ts';
+export type { MessageStamp } from './batch.ts';
 export { MESSAGE_FOLDER, streamedRecord } from './record.ts';
 export type { StreamedMessage, StreamedRecord } from './record.ts';
 export { StreamFollower } from './follow.ts';

@@ -70,11 +70,11 @@ const offsetOf = (recordId = ''): number => Number(/#(\d+)$/.exec(recordId)?.[1]
 
 /** A record that our functions landed in Bronze before they published it. */
 function ofLanded(contract: CompiledContract, message: StreamedMessage): StreamedRecord {
-  const { id, publishTime, attributes, data } = message;
+  const { id, attributes, data } = message;
   const { record_id: recordId, bronze_object: bronzeObject = '', carrier_order: carrierOrder = '' } = attributes;
   const name = parseBronzeName(bronzeObject);
   const malformed = fault(contract, message);
-  const hour = name?.hour ?? hourOfMicros(BigInt(publishTime));
+  const hour = bronzeHourOf(contract, message);
   const record = {
     offset: offsetOf(recordId),
     ...parse(data),
@@ -90,10 +90,18 @@ function ofLanded(contract: CompiledContract, message: StreamedMessage): Streame
   };
 }
 
+const ofTopic = (contract: CompiledContract): boolean => contract.unpack.kind === 'pubsub-avro';
+
+/** Hour of Bronze that holds a message's record, or will: `YYYY-MM-DDTHH`. */
+export function bronzeHourOf(contract: CompiledContract, { publishTime, attributes }: StreamedMessage): string {
+  const name = ofTopic(contract) ? undefined : parseBronzeName(attributes.bronze_object ?? '');
+  return name?.hour ?? hourOfMicros(BigInt(publishTime));
+}
+
 /**
  * The record that a message of a stream is: the very one that a batch reads from Bronze, so that both make the same row. Whatever
  * cannot be told from the message makes the record `malformed`; nothing is thrown.
  */
 export function streamedRecord(contract: CompiledContract, message: StreamedMessage): StreamedRecord {
-  return contract.unpack.kind === 'pubsub-avro' ? ofOwnTopic(contract, message) : ofLanded(contract, message);
+  return ofTopic(contract) ? ofOwnTopic(contract, message) : ofLanded(contract, message);
 }

@@ -36,7 +36,11 @@ export interface StreamState {
   /** Failures in a row. */
   failures: number;
   lastFailure?: { code: string; message: string; at: string };
-  /** What is to be replayed from Bronze before the next launch: from this time on, RFC 3339. */
+  /** Least hour of Bronze of what was settled, by hour of publishing, of the last two such hours; `YYYY-MM-DDTHH`. */
+  hours: Record<string, string>;
+  /** Batches that the committer refused, and that a look which had begun before may tell of again. */
+  refused: string[];
+  /** What is to be replayed from Bronze before the next launch: from this hour on, `YYYY-MM-DDTHH`. */
   replayFrom?: string;
 }
 
@@ -58,7 +62,7 @@ export const streamStatus = defineQuery<StreamState>('streamStatus');
 /** A stream that has done nothing yet. */
 export function newStream(): StreamState {
   return {
-    ...{ phase: 'launching', launchedMs: 0, launches: 0, follow: { next: 1, open: [] } },
-    ...{ batches: 0, messages: 0, lagSeconds: 0, droppedAsLate: 0, failures: 0 },
+    ...{ phase: 'launching', launchedMs: 0, launches: 0, follow: { next: 1, open: [], settled: [] } },
+    ...{ batches: 0, messages: 0, lagSeconds: 0, droppedAsLate: 0, failures: 0, hours: {}, refused: [] },
   };
 }

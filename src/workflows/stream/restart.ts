@@ -6,6 +6,7 @@ import { codeOf, messageOf } from '../failures.ts';
 import { pipelineId } from '../ids.ts';
 import type { Range } from '../range.ts';
 import type { StreamState } from './messages.ts';
+import { replayFrom } from './take.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -32,11 +33,18 @@ export function noteFailure(state: StreamState, error: unknown): void {
   state.lastFailure = { code, message: messageOf(error), at: iso(Date.now()) };
 }
 
+/** Hour of Bronze from which on nobody knows what a job had in hand: its messages were published in, or after, the last committed hour. */
+function lastCommittedHour({ hours, settledThrough, launchedMs }: StreamState): string {
+  const published = (settledThrough ?? iso(launchedMs)).slice(0, 13);
+  const bronze = Object.keys(hours).flatMap((hour) => (hour >= published ? (hours[hour] ?? []) : []));
+  return bronze.reduce((a, b) => (b < a ? b : a), published);
+}
+
 /** Takes down that a job ended as it should not have, and from when on Bronze is to be replayed before the next one. */
 export function noteEnd(state: StreamState, { code = 'unknown', message = '' }: StreamEnd): void {
   if (Date.now() - state.launchedMs >= WELL_AFTER_MS) state.failures = 0;
   noteFailure(state, ApplicationFailure.nonRetryable(message, code));
-  state.replayFrom ??= state.settledThrough ?? iso(state.launchedMs);
+  replayFrom(state, lastCommittedHour(state));
 }
 
 /** Waits before the next launch: longer after each failure, an hour once the circuit is open, shorter when somebody asks. */
@@ -58,9 +66,8 @@ export async function noteHealth(source: string, state: StreamState): Promise<vo
 }
 
 /** Whole hours from the last committed one to now. */
-function replayRange(from: string): Range {
-  const start = Math.floor(Date.parse(from) / HOUR_MS) * HOUR_MS;
-  return { from: iso(start), to: iso((Math.floor(Date.now() / HOUR_MS) + 1) * HOUR_MS) };
+function replayRange(fromHour: string): Range {
+  return { from: `${fromHour}:00:00Z`, to: iso((Math.floor(Date.now() / HOUR_MS) + 1) * HOUR_MS) };
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { StreamEnd, StreamSeen } from '../../activities/streams.ts';
+import type { StreamEnd } from '../../activities/streams.ts';
 import { streamSubscription } from '../../lakehouse/streams/subscription.ts';
 import { launching, short, waiting } from '../activities.ts';
 import { refused } from '../committer.ts';
@@ -18,6 +18,7 @@ import { streamDetails } from './details.ts';
 import { newStream, resumeStream, stopStream, streamStatus, updateStream } from './messages.ts';
 import type { StreamInput, StreamResult, StreamState } from './messages.ts';
 import { noteEnd, noteFailure, noteHealth, replayBronze, waitForLaunch } from './restart.ts';
+import { noteRefused, take } from './take.ts';
 
 /** Until the next look at a job, after one that was refused. */
 const LOOK_AGAIN = '1 minute';
@@ -27,6 +28,8 @@ interface Asked {
   stop: boolean;
   update: boolean;
   resume: boolean;
+  /** A batch was refused: the job ends, Bronze is replayed, and another one is launched. */
+  drain: boolean;
 }
 
 /**
@@ -43,7 +46,7 @@ export async function stream(input: StreamInput): Promise<StreamResult> {
     while (state.job || !asked.stop) {
       await startAnew(source, state, asked);
       if (!state.job || asked.update) await launch(source, state, asked);
-      if (state.job && asked.stop) await drain(source, state);
+      if (state.job && (asked.stop || asked.drain)) await drain(source, state);
       if (state.job) await watch(source, state);
     }
   } catch (error) {
@@ -65,20 +68,21 @@ async function checkStreamed(source: string): Promise<void> {
 }
 
 function listen(state: StreamState): Asked {
-  const asked: Asked = { stop: false, update: false, resume: false };
+  const asked: Asked = { stop: false, update: false, resume: false, drain: false };
   setHandler(stopStream, () => void (asked.stop = true));
   setHandler(updateStream, () => void (asked.update = true));
   setHandler(resumeStream, () => void (asked.resume = true));
   setHandler(streamStatus, () => state, { description: 'what it does, and how far it is' });
   setHandler(refused, (batches) => {
-    const ids = new Set(batches.map(({ batchId }) => batchId));
-    const mine = state.follow.open.filter(({ batchId }) => ids.has(batchId));
     const [first] = batches;
-    if (!mine.length || !first) return;
-    // Its messages were acknowledged: what it held is in Bronze only, and a run over Bronze says what is wrong with it.
-    state.replayFrom = mine.map(({ oldest }) => oldest).reduce((a, b) => (a < b ? a : b), state.replayFrom ?? '9');
-    state.lastFailure = { code: first.code, message: first.message, at: new Date(Date.now()).toISOString() };
-    state.follow.open = state.follow.open.filter((batch) => !mine.includes(batch));
+    if (!first) return;
+    noteRefused(
+      state,
+      batches.map(({ batchId }) => batchId),
+    );
+    noteFailure(state, ApplicationFailure.nonRetryable(first.message, first.code));
+    // Nothing more is to be acknowledged that nobody commits.
+    asked.drain = true;
   });
   return asked;
 }
@@ -90,7 +94,7 @@ function show(source: string, state: StreamState, phase: StreamState['phase']): 
 
 /** Signals that nobody has acted on are acted on before the history ends. */
 async function startAnew(source: string, state: StreamState, asked: Asked): Promise<void> {
-  if (!workflowInfo().continueAsNewSuggested || asked.stop || asked.update) return;
+  if (!workflowInfo().continueAsNewSuggested || asked.stop || asked.update || asked.drain) return;
   await continueAsNew<typeof stream>({ source, state });
 }
 
@@ -101,7 +105,7 @@ async function launch(source: string, state: StreamState, asked: Asked): Promise
     if (asked.stop) return;
     await replayBronze(source, state);
   }
-  Object.assign(asked, { resume: false, update: false });
+  Object.assign(asked, { resume: false, update: false, drain: false });
   show(source, state, 'launching');
   try {
     await launchJob(source, state);
@@ -138,15 +142,6 @@ async function drain(source: string, state: StreamState): Promise<void> {
   if (!state.job) return;
   await short.drainStream({ job: state.job });
   show(source, state, 'draining');
-}
-
-function take(state: StreamState, seen: StreamSeen): void {
-  state.batches += seen.batches;
-  state.messages += seen.messages;
-  state.lagSeconds = seen.lagSeconds;
-  state.droppedAsLate = seen.droppedAsLate;
-  if (seen.newest && seen.newest > (state.settledThrough ?? '')) state.settledThrough = seen.newest;
-  state.follow = seen.state;
 }
 
 function following(source: string, { contract, follow }: StreamState) {

@@ -1,12 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { PROJECT } from '../../../scripts/tools.ts';
-
-/** Runs a module in a process of its own: a fix that is loaded once stays. */
-function run(source: string): { status: number | null; stdout: string; stderr: string } {
-  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source];
-  return spawnSync(process.execPath, args, { cwd: PROJECT, encoding: 'utf8' });
-}
+import { runModule as run } from '../../support/sdk-process.ts';
 
 const POLYFILL = `import './beam/sdk-fixes/node-24.ts';`;
 const FIXES = `import './beam/sdk-fixes/index.ts';`;

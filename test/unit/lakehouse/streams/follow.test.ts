@@ -34,10 +34,11 @@ const resources = {
 
 function publish(number: number, contractUri = 'gs://ops/contracts/s/a.json'): void {
   const at = new Date(nowMs).toISOString();
-  log.set(number, { batchId: `b${number}`, table: 't', contractUri, at, messages: 1, oldest: at, newest: at });
+  const span = { messages: 1, oldest: at, newest: at, fromHour: at.slice(0, 13) };
+  log.set(number, { batchId: `b${number}`, table: 't', contractUri, at, ...span });
 }
 
-async function follower(state: FollowState = { next: 1, open: [] }): Promise<StreamFollower> {
+async function follower(state: FollowState = { next: 1, open: [], settled: [] }): Promise<StreamFollower> {
   const made = new StreamFollower(resources, state, WAIT_MS);
   await made.begin();
   return made;
@@ -65,19 +66,22 @@ test('batches of different contracts are submitted apart; a flush waits for noth
   expect(submitted).toEqual(['b1+b3', 'b2']);
 });
 
-test('what is settled is recorded once and leaves the log, but for the newest entry', async () => {
+test('what is settled is recorded once, and leaves the log once its keeper knows, but for the newest entry', async () => {
   const following = await follower();
   [1, 2, 3].forEach((number) => publish(number));
   await following.round(true);
   done.add('b1').add('b3');
   expect(ids(await following.round(false))).toBe('b1+b3');
   expect(recorded).toEqual(['b1+b3']);
+  expect([...log.keys()]).toEqual([1, 2, 3]);
+  const next = await follower(following.state);
   expect([...log.keys()]).toEqual([2, 3]);
   done.add('b2');
-  expect(ids(await following.round(false))).toBe('b2');
-  expect(ids(await following.round(false))).toBe('');
+  expect(ids(await next.round(false))).toBe('b2');
+  expect(ids(await next.round(false))).toBe('');
+  const last = await follower(next.state);
   expect([...log.keys()]).toEqual([3]);
-  expect(following.state).toEqual({ next: 4, open: [] });
+  expect(last.state).toEqual({ next: 4, open: [], settled: [3] });
 });
 
 test('a batch that stays unsettled is submitted again', async () => {
@@ -91,16 +95,36 @@ test('a batch that stays unsettled is submitted again', async () => {
   expect(submitted).toEqual(['b1', 'b1']);
 });
 
-test('an attempt whose answer was lost is repeated from its beginning: nothing is overlooked, and nothing waited for', async () => {
+test('an attempt whose answer was lost is repeated: all that it settled is found and counted once more', async () => {
   [1, 2, 3, 4].forEach((number) => publish(number));
   const lost = await follower();
   await lost.round(true);
   ['b1', 'b2', 'b3'].forEach((id) => done.add(id));
   await lost.round(true);
-  expect([...log.keys()]).toEqual([4]);
 
-  const again = await follower({ next: 1, open: [] });
-  await again.round(true);
+  const again = await follower();
+  expect(ids(await again.round(true))).toBe('b1+b2+b3');
   expect(ids(again.state.open)).toBe('b4');
   expect(again.state.next).toBe(5);
+});
+
+test('entries that were removed before the state was made are not waited for', async () => {
+  [7, 8].forEach((number) => publish(number));
+  const following = await follower();
+  await following.round(true);
+  expect(ids(following.state.open)).toBe('b7+b8');
+});
+
+test('what a job that was thought dead appends where an entry was removed is not overlooked', async () => {
+  [1, 2, 3].forEach((number) => publish(number));
+  const before = await follower();
+  await before.round(true);
+  ['b1', 'b2', 'b3'].forEach((id) => done.add(id));
+  await before.round(true);
+  const { state } = await follower(before.state);
+  expect([...log.keys()]).toEqual([3]);
+  publish(1);
+  const after = await follower(state);
+  expect(ids(after.state.open)).toBe('b1');
+  expect(after.state.next).toBe(4);
 });

@@ -56,7 +56,10 @@ describe('a message of a stream makes the very row, or the very refusal, that a 
         time: fc.integer({ min: 0, max: 2e12 }),
         updated: fc.oneof(fc.integer({ min: 0, max: 2e12 }), fc.constant('soon')),
         place: fc.option(fc.string({ unit: 'grapheme' })),
-        mag: fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(null)),
+        mag: fc.oneof(
+          fc.double({ noNaN: true, noDefaultInfinity: true }),
+          fc.constantFrom(null, '@-0', '@1e400', '@-1e400'),
+        ),
       }),
       geometry: fc.constant(null),
     });
@@ -68,7 +71,8 @@ describe('a message of a stream makes the very row, or the very refusal, that a 
           earthquakes(),
           'all_hour',
           'geojson',
-          Buffer.from(JSON.stringify(poll)),
+          // What no value of JavaScript is written as, but an origin may write.
+          Buffer.from(JSON.stringify(poll).replaceAll(/"@(-0|-?1e400)"/g, '$1')),
         );
         expect(stream).toEqual(batch);
       }),
@@ -143,5 +147,13 @@ test('a batch is named by its messages, in whatever order and however often they
     messages: 2,
     oldest: '2023-11-14T22:13:20.000Z',
     newest: '2023-11-14T22:15:23.456Z',
+    fromHour: '2023-11-14T22',
   });
+});
+
+test('a batch tells the least hour of Bronze that holds any of its messages, long as its publishing may come after that', () => {
+  const at = (dt: string) =>
+    message({ attributes: { bronze_object: `earthquakes/all_hour/${dt}/${'0'.repeat(64)}.geojson` } });
+  const chunk = toStreamChunk(earthquakes(), [at('dt=2025-03-09/hr=13'), at('dt=2020-01-02/hr=03')], 'stream');
+  expect(chunk.stream?.fromHour).toBe('2020-01-02T03');
 });

@@ -1,0 +1,59 @@
+import type { Client } from '@temporalio/client';
+import type { CompiledContract } from '../../src/contracts/index.ts';
+import { digestTable } from '../../src/lakehouse/committer/index.ts';
+import type { ReportResources, StreamedReport } from './report.ts';
+import { DemoStream } from './stream.ts';
+import { killAtOnce, publishBackwards, publishPoison, raiseRules } from './unruly.ts';
+
+/** What the stage works with. */
+export interface StreamingStage {
+  client: Client;
+  resources: ReportResources;
+  contract: CompiledContract;
+  stateDirectory: string;
+  contractsDirectory: string;
+}
+
+/** Streams what polls publish, and then makes its life hard: the table has to be the one that a batch makes all the same. */
+export class Streaming {
+  readonly #stage: StreamingStage;
+  readonly #stream: DemoStream;
+  #kills = 0;
+
+  private constructor(stage: StreamingStage, stream: DemoStream) {
+    this.#stage = stage;
+    this.#stream = stream;
+  }
+
+  static async start(stage: StreamingStage): Promise<Streaming> {
+    return new Streaming(stage, await DemoStream.start(stage.client, stage.contract.source));
+  }
+
+  /** The job dies while polls come: somewhere between a delta, its manifest and the acknowledgement. */
+  halfWay(): void {
+    this.#kills += killAtOnce(this.#stage.stateDirectory, 'jobs');
+  }
+
+  /**
+   * Every record comes twice more, backwards, under other rules; in between comes what nobody can read, and the worker dies, in the
+   * middle of commits.
+   *
+   * @param published messages that polls have published
+   */
+  async finish(published: number): Promise<StreamedReport> {
+    const { resources, contract, stateDirectory, contractsDirectory } = this.#stage;
+    const pubsub = await resources.pubsub();
+    await this.#stream.untilSettled(published);
+    await raiseRules(contractsDirectory, contract.source);
+    await this.#stream.update();
+    const before = await this.#stream.messages();
+    await publishPoison(pubsub, resources, contract);
+    const second = await publishBackwards(resources, pubsub, contract);
+    this.#kills += killAtOnce(stateDirectory, 'worker');
+    const third = await publishBackwards(resources, pubsub, contract);
+    await this.#stream.untilSettled(before + 1 + second + third);
+    const streamed = await this.#stream.finish(pubsub);
+    const table = await digestTable(resources, contract);
+    return { records: second, ...streamed, kills: this.#kills, ...table };
+  }
+}
