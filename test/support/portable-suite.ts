@@ -33,10 +33,10 @@ const contract = earthquakes((yaml) =>
 );
 const strict = earthquakes();
 
-/** A record; of an id that ends in 0 one that is refused. */
+/** A record; of an id that ends in 00 one that is refused. */
 function record(id: number, version: number): string {
   const properties = {
-    mag: id % 10 ? (id % 80) / 10 : 'strong',
+    mag: id % 100 ? (id % 80) / 10 : 'strong',
     time: 1_700_000_000_000 + id,
     updated: 1_700_000_000_000 + version,
     place: `${id} km S of Łódź "地震"`,
@@ -97,7 +97,7 @@ export function portableSuite(start: () => Promise<BeamRunner>): void {
     const objects = await Promise.all(landing);
     const { manifest, rows } = await expectParity((run) => toChunk(contract, objects, objects, run));
     expect(manifest.recordsIn).toBe(2 * OBJECTS);
-    expect(manifest.quarantine).toEqual([{ reasonCode: 'wrong_type', count: (2 * OBJECTS) / 10 }]);
+    expect(manifest.quarantine).toEqual([{ reasonCode: 'wrong_type', count: (2 * OBJECTS) / 100 }]);
     expect(manifest.reduced).toBeGreaterThan(OBJECTS / 2);
     expect(rows).toHaveLength(manifest.rows);
     // Versions in milliseconds are beyond 2^31.
@@ -138,7 +138,7 @@ export function portableSuite(start: () => Promise<BeamRunner>): void {
   }, 300_000);
 
   test('a batch with too many refused records fails on it too, by name, and nothing is published', async () => {
-    const chunk = toChunk(strict, [await land('all_hour', 1_700_000_000_000, poll(1, [record(1, 1), record(10, 1)]))]);
+    const chunk = toChunk(strict, [await land('all_hour', 1_700_000_000_000, poll(1, [record(1, 1), record(100, 1)]))]);
     const args = [`--runner=${runner.name}`, `--job-endpoint=${runner.jobEndpoint}`];
     const { code, stderr } = await runKappaJob(lake, chunk, undefined, undefined, args);
     expect(code).toBe(1);
