@@ -233,14 +233,7 @@ const TOOLS: Record<ToolName, Tool> = {
 export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
 
 /** Tools of the tests that run only when they are named: set-up goes without. */
-const OPT_IN_TOOLS: ToolName[] = [
-  ...SPARK_TOOLS,
-  'prism',
-  'flinkJars',
-  'expansionJars',
-  'beamBoot',
-  'dataflowPython',
-];
+const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars', 'expansionJars', 'beamBoot', 'dataflowPython'];
 
 /** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];

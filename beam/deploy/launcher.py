@@ -1,4 +1,4 @@
-"""Entry of the Flex Templates (FLEX_TEMPLATE_PYTHON_PY_FILE): has the job in TypeScript write its graph for Dataflow.
+"""Entry of the Flex Template (FLEX_TEMPLATE_PYTHON_PY_FILE): has the job in TypeScript write its graph for Dataflow.
 
 Dataflow knows no template in TypeScript: its launcher runs this file with the template's parameters and with pipeline options in
 Python's form. Beam's own parser, which knows the type of each, turns the options into JSON. Among them is `--template_location`:
@@ -15,25 +15,24 @@ import sys
 from apache_beam.options.pipeline_options import PipelineOptions
 
 NODE = os.environ.get("CUPEL_NODE", "node")
-BEAM = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROGRAM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "main.ts")
 
-# Parameters of each template, by the program that takes them; beam/deploy/*.json list the same.
-BATCH = ("main.ts", ["chunk", "contract", "report"])
-STREAM = ("stream.ts", ["contract", "subscription", "report"])
+# Parameters of the template; beam/deploy/kappa.json lists the same.
+PARAMETERS = ["chunk", "contract", "report"]
 
 
 def command(arguments):
     """The command that makes the job, and what it needs in its environment."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in {*BATCH[1], *STREAM[1]}:
+    for name in PARAMETERS:
         parser.add_argument(f"--{name}")
     given, rest = parser.parse_known_args(arguments)
-    program, names = STREAM if given.subscription else BATCH
-    parameters = [f"--{name}={getattr(given, name)}" for name in names if getattr(given, name)]
+    parameters = [f"--{name}={getattr(given, name)}" for name in PARAMETERS if getattr(given, name)]
     options = PipelineOptions(rest).get_all_options(drop_default=True)
-    options.pop("runner", None)  # Dataflow says DataflowRunner; the job says it in its own words
+    for name in ("runner", "beam_services"):  # the job names its runner itself; services are this machine's
+        options.pop(name, None)
     environment = {"CUPEL_PROJECT": options.get("project"), "CUPEL_REGION": options.get("region")}
-    line = [NODE, os.path.join(BEAM, program), *parameters, "--runner=dataflow", f"--pipeline-options={json.dumps(options)}"]
+    line = [NODE, PROGRAM, *parameters, "--runner=dataflow", f"--pipeline-options={json.dumps(options)}"]
     return line, {name: value for name, value in environment.items() if value}
 
 

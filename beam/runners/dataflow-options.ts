@@ -86,11 +86,7 @@ function checkFolder(name: string, uri: unknown): void {
  * @param image image of the workers where the options name none
  * @throws CupelError CUP_REQUEST_INVALID naming the option; CUP_ENVIRONMENT_INVALID when nothing names the image
  */
-export function dataflowOptions(
-  environment: JobPlaces,
-  json = '{}',
-  image = process.env.CUPEL_IMAGE,
-): DataflowOptions {
+export function dataflowOptions(environment: JobPlaces, json = '{}', image = process.env.CUPEL_IMAGE): DataflowOptions {
   const given = Object.fromEntries(Object.entries(parsed(json)).map(([name, value]) => [camelCase(name), value]));
   const folder = `gs://${environment.buckets.ops}/dataflow`;
   const options: Omit<DataflowOptions, 'sdkContainerImage'> = {
@@ -105,7 +101,10 @@ export function dataflowOptions(
   checkFolder('tempLocation', options.tempLocation);
   checkFolder('stagingLocation', options.stagingLocation);
   if (!options.sdkContainerImage)
-    throw cupelError('CUP_ENVIRONMENT_INVALID', { variable: 'CUPEL_IMAGE', expected: "the image of Dataflow's workers" });
+    throw cupelError('CUP_ENVIRONMENT_INVALID', {
+      variable: 'CUPEL_IMAGE',
+      expected: "the image of Dataflow's workers",
+    });
   const experiments = [...new Set([...((options.experiments as string[] | undefined) ?? []), ...EXPERIMENTS])];
   return { ...options, experiments } as DataflowOptions;
 }

@@ -36,8 +36,8 @@ export function runnerOf(values: RunnerValues): JobRunner {
   const { runner = 'direct', 'job-endpoint': jobEndpoint, 'pipeline-options': json } = values;
   if (runner === 'dataflow' && jobEndpoint === undefined)
     return dataflowRunner(dataflowOptions(readEnvironment(), json));
-  if (runner === 'direct' && jobEndpoint === undefined) return directRunner();
-  if (PORTABLE.includes(runner) && jobEndpoint && /^[^/]+:\d+$/.test(jobEndpoint))
+  if (runner === 'direct' && jobEndpoint === undefined && json === undefined) return directRunner();
+  if (PORTABLE.includes(runner) && json === undefined && jobEndpoint && /^[^/]+:\d+$/.test(jobEndpoint))
     return portableRunner({ jobEndpoint });
   throw cupelError('CUP_REQUEST_INVALID', {
     expected: '--runner=direct, --runner=dataflow, or --runner=prism or --runner=flink with --job-endpoint=host:port',

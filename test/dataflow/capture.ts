@@ -16,6 +16,8 @@ export interface DataflowCapture {
   /** For `dataflowEndpoint`. Beam speaks REST to hosts whose address holds this word, and gRPC with TLS to all others. */
   url: string;
   requests: Captured[];
+  /** Answers with an error from now on; undefined: no longer. */
+  refuse(error: { code: number; message: string; status: string } | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ const JOB_ID = '2026-01-01_00_00_00-1';
 export async function captureDataflow(): Promise<DataflowCapture> {
   const requests: Captured[] = [];
   let looks = 0;
+  let error: Parameters<DataflowCapture['refuse']>[0];
   let made: Record<string, unknown> = {};
   function answer({ method, path, body }: Captured): object {
     if (path.includes('/messages')) return { jobMessages: [] };
@@ -44,10 +47,12 @@ export async function captureDataflow(): Promise<DataflowCapture> {
       const body = Buffer.concat(chunks).toString();
       const captured = { method, path: url.replace(/\?.*/, ''), authorization: headers.authorization ?? '', body };
       requests.push(captured);
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer(captured)));
+      response.writeHead(error?.code ?? 200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(error ? { error } : answer(captured)));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/sandbox`, requests, stop: () => closeServer(server) };
+  const refuse = (given: typeof error): void => void (error = given);
+  return { url: `http://127.0.0.1:${port}/sandbox`, requests, refuse, stop: () => closeServer(server) };
 }

@@ -92,7 +92,11 @@ interface Job {
       ipConfiguration: string | number;
       autoscalingSettings: { maxNumWorkers: number };
       workerHarnessContainerImage: string;
-      sdkHarnessContainerImages: { containerImage: string; useSingleCorePerContainer: boolean; capabilities: string[] }[];
+      sdkHarnessContainerImages: {
+        containerImage: string;
+        useSingleCorePerContainer: boolean;
+        capabilities: string[];
+      }[];
     }[];
   };
 }
@@ -142,7 +146,9 @@ test('the job that Beam submits: our container, our options, our steps, and noth
       version: { job_type: 'FNAPI_BATCH' },
     },
   });
-  expect(job.environment.tempStoragePrefix).toMatch(/^storage\.googleapis\.com\/cupel-ops\/dataflow\/temp\/kappa-0123\./);
+  expect(job.environment.tempStoragePrefix).toMatch(
+    /^storage\.googleapis\.com\/cupel-ops\/dataflow\/temp\/kappa-0123\./,
+  );
   expect(job.environment.experiments).toEqual(
     expect.arrayContaining(['use_sibling_sdk_workers', 'use_runner_v2', 'use_portable_job_submission', 'beam_fn_api']),
   );
@@ -157,7 +163,11 @@ test('the job that Beam submits: our container, our options, our steps, and noth
     autoscalingSettings: { maxNumWorkers: 3 },
     workerHarnessContainerImage: IMAGE,
     sdkHarnessContainerImages: [
-      { containerImage: IMAGE, useSingleCorePerContainer: true, capabilities: expect.arrayContaining(['beam:protocol:sibling_workers:v1']) },
+      {
+        containerImage: IMAGE,
+        useSingleCorePerContainer: true,
+        capabilities: expect.arrayContaining(['beam:protocol:sibling_workers:v1']),
+      },
     ],
   });
   expect(job.environment.workerPools[0]).not.toHaveProperty('packages'); // a worker installs nothing
@@ -233,8 +243,7 @@ test('the template: its launcher has the graph staged and the job written, and s
   );
 }, 240_000);
 
-test("without our entry of the job service, Beam's refuses whole numbers", async () => {
-  const service = 'apache_beam.runners.dataflow.dataflow_job_service';
+test("options arrive in Python as doubles; our entry of the job service makes them whole again", async () => {
   const script = [
     'import sys, apache_beam.runners.job.utils as utils',
     'from google.protobuf.struct_pb2 import Struct',
@@ -244,16 +253,37 @@ test("without our entry of the job service, Beam's refuses whole numbers", async
     'print(repr(utils.struct_to_dict(struct)), repr(whole(utils.struct_to_dict(struct))))',
   ].join('\n');
   const { output } = await run(toolPath('dataflowPython'), ['-c', script, path.join(PROJECT, 'beam/runners')]);
-  expect(service).toContain('dataflow');
   expect(output).toContain("{'num_workers': 3.0, ");
   expect(output).toContain("{'num_workers': 3, ");
 }, 120_000);
 
-test('a job that Google refuses ends with what was said', async () => {
-  const { code, output } = await submit({ jobName: 'Not A Name', tempLocation: 'gs://cupel-nowhere/temp' }, {
-    ...environment(),
-    STORAGE_EMULATOR_HOST: 'http://127.0.0.1:1',
-  });
+test('a job that Google refuses ends with what it said', async () => {
+  dataflow.refuse({ code: 403, message: 'Required dataflow.jobs.create permission', status: 'PERMISSION_DENIED' });
+  const { code, output } = await submit({ jobName: 'kappa-refused' });
+  dataflow.refuse(undefined);
   expect(code).toBe(1);
-  expect(output).toContain('CUP_BEAM_JOB_FAILED');
+  expect(output).toContain("code: 'CUP_BEAM_JOB_FAILED'");
+  expect(output).toContain('Required dataflow.jobs.create permission');
+}, 240_000);
+
+test('of a batch that is published already the template gets a graph without steps', async () => {
+  const { chunk, deltas } = ready;
+  const { table, batchId, source, contractHash, rulesVersion, fingerprint } = chunk;
+  const none = { recordsIn: 0, quarantined: 0, reduced: 0, rows: 0 };
+  await deltas.writeManifest({
+    version: 1,
+    ...{ batchId, table, source, contractHash, rulesVersion, fingerprint },
+    ...none,
+    files: [],
+    quarantine: [],
+    byPartition: chunk.partitions.map((partition) => ({ ...partition, ...none })),
+  });
+  const template = 'gs://cupel-ops/dataflow/staging/template_launches/2/job_object';
+  const { code, output } = await submit({ jobName: 'kappa-again', templateLocation: template });
+  expect(`${code} ${code ? output : ''}`).toBe('0 ');
+  const job = JSON.parse((await ready.store.read(template)).toString()) as Job;
+  const { graph } = await stagedGraph(job);
+  const names = Object.values(graph.components?.transforms ?? {}).map(({ uniqueName }) => uniqueName);
+  expect(names.length).toBeGreaterThan(0);
+  expect(names.filter((name) => name.startsWith('kappa'))).toEqual([]);
 }, 240_000);

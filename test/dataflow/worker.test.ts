@@ -21,9 +21,11 @@ let jobEndpoint: string;
 function layImage(root: string): string {
   const image = path.join(root, 'cupel');
   mkdirSync(path.join(image, 'node_modules/.bin'), { recursive: true });
-  for (const name of ['package.json', 'src', 'beam']) cpSync(path.join(PROJECT, name), path.join(image, name), { recursive: true });
+  for (const name of ['package.json', 'src', 'beam'])
+    cpSync(path.join(PROJECT, name), path.join(image, name), { recursive: true });
   for (const name of readdirSync(path.join(PROJECT, 'node_modules'))) {
-    if (!name.startsWith('.')) symlinkSync(path.join(PROJECT, 'node_modules', name), path.join(image, 'node_modules', name));
+    if (!name.startsWith('.'))
+      symlinkSync(path.join(PROJECT, 'node_modules', name), path.join(image, 'node_modules', name));
   }
   symlinkSync(path.join(image, 'beam/worker.ts'), path.join(image, 'node_modules/.bin/apache-beam-worker'));
   return image;
@@ -48,7 +50,13 @@ beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'cupel-test-'));
   const record = (id: string, version: number) => ({
     type: 'Feature',
-    properties: { mag: 1.5, time: 1_700_000_000_000, updated: version, tsunami: 0, url: `https://example.org/eventpage/${id}` },
+    properties: {
+      mag: 1.5,
+      time: 1_700_000_000_000,
+      updated: version,
+      tsunami: 0,
+      url: `https://example.org/eventpage/${id}`,
+    },
     geometry: { type: 'Point', coordinates: [1, 2, -0.5] },
   });
   const features = [record('a', 1_700_000_000_000), record('a', 1_700_000_000_001), record('b', 1_700_000_000_002)];
