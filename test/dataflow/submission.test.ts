@@ -243,7 +243,7 @@ test('the template: its launcher has the graph staged and the job written, and s
   );
 }, 240_000);
 
-test("options arrive in Python as doubles; our entry of the job service makes them whole again", async () => {
+test('options arrive in Python as doubles; our entry of the job service makes them whole again', async () => {
   const script = [
     'import sys, apache_beam.runners.job.utils as utils',
     'from google.protobuf.struct_pb2 import Struct',
