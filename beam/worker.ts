@@ -3,16 +3,19 @@
 // the SDK's own worker, with our fixes before it; the SDK would load them only after itself, which is too late for some.
 import './sdk-fixes/index.ts';
 import { createRequire, registerHooks } from 'node:module';
+import path from 'node:path';
 import { variablesOf } from './runners/job-environment.ts';
 import { workerPrototype } from './sdk-fixes/worker.ts';
 
 /** Names by which DoFns are registered: the SDK require()s each before it takes work. */
 const REGISTERED = /^cupel\/(beam\/.+)$/;
 
+const PROJECT = path.dirname(import.meta.dirname);
+
 registerHooks({
   resolve(specifier, context, next) {
     const [, module] = REGISTERED.exec(specifier) ?? [];
-    return module ? next(new URL(`../${module}.ts`, import.meta.url).href, context) : next(specifier, context);
+    return module ? next(path.join(PROJECT, `${module}.ts`), context) : next(specifier, context);
   },
 });
 

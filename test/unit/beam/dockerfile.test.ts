@@ -87,6 +87,9 @@ describe('beam/deploy/Dockerfile', () => {
     expect(statSync(path.join(PROJECT, 'beam/worker.ts')).mode & 0o111).toBe(0o111);
   });
 
+  test("the worker has the optional packages, since DuckDB's library is one", () =>
+    expect(all('RUN', stage('worker'))[0]).toBe('npm ci --omit=dev --no-audit --no-fund'));
+
   test("Beam's entry is built from the SDK's source", () =>
     expect(all('RUN', stage('boot')).join()).toContain('github.com/apache/beam/sdks/v2/typescript/container'));
 
