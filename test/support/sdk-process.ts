@@ -4,7 +4,7 @@ import { PROJECT } from '../../scripts/tools.ts';
 /** Runs a module in a process of its own, from the project's folder: a fix that is loaded once stays. */
 export function runModule(source: string): { status: number | null; stdout: string; stderr: string } {
   const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source];
-  return spawnSync(process.execPath, args, { cwd: PROJECT, encoding: 'utf8', timeout: 30_000 });
+  return spawnSync(process.execPath, args, { cwd: PROJECT, encoding: 'utf8', timeout: 60_000 });
 }
 
 /** Runs a module with the SDK loadable and the named fixes installed, and returns what it handed to `tell` or how it ended. */

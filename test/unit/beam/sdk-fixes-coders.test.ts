@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { withFixes } from '../../support/sdk-process.ts';
+
+// Each test starts processes, one with the fix and one without.
+vi.setConfig({ testTimeout: 150_000 });
 
 /** Values through a coder and back; what cannot be written is told as its error. */
 const roundTrip = (coder: string, values: string) => `

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { withFixes } from '../../support/sdk-process.ts';
+
+// Each test starts processes, one with the fix and one without.
+vi.setConfig({ testTimeout: 150_000 });
 
 // Fixes of how a job is handed to a runner.
 

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { withFixes } from '../../support/sdk-process.ts';
+
+// Each test starts processes, one with the fix and one without.
+vi.setConfig({ testTimeout: 150_000 });
 
 // Each fix of the SDK's worker against a runner that speaks Beam's Fn API: what happens without it, and what with it.
 
@@ -41,6 +44,17 @@ test('data-order: the end of a bundle waits for the elements before it', () => {
   const body = runner(slow, "tell((await runner.bundle('b', [['a', 'b', 'c', 'd'], ['e']])).texts);");
   expect(withFixes({}, body).told).not.toEqual(['a', 'b', 'c', 'd', 'e']);
   expect(withFixes({ 'data-order': 'installDataOrder' }, body).told).toEqual(['a', 'b', 'c', 'd', 'e']);
+});
+
+test('data-order: of a bundle that has ended nothing is kept', () => {
+  const body = runner(
+    ECHO,
+    `await runner.bundle('one', [['a']]);
+     await runner.bundle('two', [['b']]);
+     tell([...runner.worker.dataChannels.values()].map(({ consumers }) => consumers.size));`,
+  );
+  expect(withFixes({}, body).told).toEqual([2]);
+  expect(withFixes({ 'data-order': 'installDataOrder' }, body).told).toEqual([0]);
 });
 
 test('flush-buffer: a step that emits more than 1 MB at once sends each element once', () => {
