@@ -197,10 +197,10 @@ test('the job that Beam submits: our container, our options, our steps, and noth
   }
   const parse = Object.values(transforms).find(({ uniqueName }) => uniqueName === 'kappa/parseBlocks');
   const { doFn } = ParDoPayload.fromBinary(parse?.spec?.payload ?? new Uint8Array());
-  expect(doFn?.urn).toBe('beam:dofn:js_serialized:v1');
+  expect(doFn?.urn).toBe('beam:dofn:serialized_js_dofn_info:v1');
   const written = Buffer.from(doFn?.payload ?? []).toString('latin1');
   const uris = ready.arguments.map((argument) => argument.replace(/^--\w+=/, ''));
-  for (const part of ['cupel/beam/fns', 'ParseBlocks', ...uris]) expect(written).toContain(part);
+  for (const part of ['beam:cupel/beam/fns.ParseBlocks.prototype', ...uris]) expect(written).toContain(part);
   expect(bytes.toString('latin1')).toContain(ready.chunk.objects[0]?.name);
   expectNoSecret(`${JSON.stringify(dataflow.requests)} ${bytes.toString('latin1')} ${output}`);
 }, 240_000);
