@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { dataflowOptions, runnerOf } from '../../../beam/runners/index.ts';
 import { variablesOf } from '../../../beam/runners/job-environment.ts';
 import { readEnvironment } from '../../../src/gcp/env.ts';
-import { CupelError } from '../../../src/errors.ts';
+import type { CupelError } from '../../../src/errors.ts';
 
 const SECRET = 'whsec_c2VjcmV0';
 const environment = readEnvironment({
