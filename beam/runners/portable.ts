@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { cupelError } from '../../src/errors.ts';
-import { JobState, PortableRunner } from '../sdk.ts';
+import { aggregateMetrics, JobState, PortableRunner } from '../sdk.ts';
 import { ContainerRunner } from './container.ts';
 import type { JobRunner, Pipeline } from './runner.ts';
 
@@ -66,6 +66,17 @@ async function failuresOf(runner: SdkRunner, jobId: string): Promise<{ texts: st
   return { texts, stop: () => abort.abort() };
 }
 
+const COUNTER = 'beam:metric:user:sum_int64:v1';
+
+/** Flink commits no metrics, and its attempts are those of a job that succeeded; others tell both. */
+async function countersOf(runner: SdkRunner, jobId: string): Promise<Record<string, number>> {
+  const { committed = [], attempted = [] } = (await runner.getJobMetrics(jobId)).metrics ?? {};
+  return Object.fromEntries(aggregateMetrics(committed.length ? committed : attempted, COUNTER)) as Record<
+    string,
+    number
+  >;
+}
+
 async function watch(runner: SdkRunner, job: SdkJob, jobEndpoint: string): Promise<PortableJob> {
   const failures = await failuresOf(runner, job.jobId);
   const state = async (): Promise<string> => {
@@ -79,7 +90,7 @@ async function watch(runner: SdkRunner, job: SdkJob, jobEndpoint: string): Promi
     id: job.jobId,
     state,
     cancel: () => job.cancel(),
-    counters: () => job.counters() as Promise<Record<string, number>>,
+    counters: () => countersOf(runner, job.jobId),
     async done() {
       try {
         for (;;) {

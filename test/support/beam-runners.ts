@@ -18,9 +18,11 @@ export interface BeamRunner {
 function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('close', () => undefined).setTimeout(1_000, () => socket.destroy());
-    socket.once('connect', () => socket.destroy());
+    const tell = (open: boolean) => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once('connect', () => tell(true)).once('error', () => tell(false));
   });
 }
 
@@ -38,6 +40,7 @@ async function start(
     cwd: directory,
     logFile: path.join(directory, `${name}.log`),
     ready: () => listens(ports[0] ?? 0),
+    readyTimeoutMs: 180_000, // a JVM among other tests
   });
   return {
     name,

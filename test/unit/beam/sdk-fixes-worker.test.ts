@@ -90,6 +90,20 @@ test('metric-reset: the second bundle of a step counts its own elements only', (
   ]);
 });
 
+test('metric-label: a counter names its step as Beam does', () => {
+  const body = `
+    require('apache-beam');
+    const { MetricsContainer } = require('apache-beam/worker/metrics');
+    const spec = { metricType: 'beam:metric:user:sum_int64:v1', name: 'seen' };
+    tell(new MetricsContainer().getMetric('step', undefined, spec).toEmptyMonitoringInfo().labels);`;
+  expect(withFixes({}, body).told).toEqual({ NAME: 'seen', NAMESPACE: '', TRANSFORM: 'step' });
+  expect(withFixes({ 'metric-label': 'installMetricLabel' }, body).told).toEqual({
+    NAME: 'seen',
+    NAMESPACE: '',
+    PTRANSFORM: 'step',
+  });
+});
+
 test('split-declined: to split a bundle that has ended is declined, not an error', () => {
   const body = runner(
     ECHO,
@@ -133,5 +147,7 @@ test('channel-errors: a runner that goes away does not take the process with it'
   const without = withFixes({}, body);
   expect(without.told).toBe('ended with 1');
   expect(without.stderr).toMatch(/UNAVAILABLE|CANCELLED/);
-  expect(withFixes({ 'channel-errors': 'installChannelErrors' }, body).told).toBe('alive');
+  const { told, stderr } = withFixes({ 'channel-errors': 'installChannelErrors' }, body);
+  expect(told).toBe('alive');
+  expect(stderr).not.toContain('Data channel error');
 });
