@@ -134,10 +134,14 @@ function writeTestServerScript(directory: string): Promise<void> {
 }
 
 const CATALOG_SERVER = 'local/catalog/CatalogServer.java';
+const EXPANSION_SERVER = 'test/prism/ExpansionServer.java';
 
-function compileCatalogServer(directory: string, run: Run): Promise<void> {
-  const paths = ['-cp', path.join(directory, 'lib/*'), '-d', path.join(directory, 'classes')];
-  return run('javac', ['-nowarn', ...paths, path.join(PROJECT, CATALOG_SERVER)]);
+/** Compiles a file of ours against the tool's jars. */
+function compileJava(file: string): MavenTool['finish'] {
+  return (directory, run) => {
+    const paths = ['-cp', path.join(directory, 'lib/*'), '-d', path.join(directory, 'classes')];
+    return run('javac', ['-nowarn', ...paths, path.join(PROJECT, file)]);
+  };
 }
 
 const TOOLS: Record<ToolName, Tool> = {
@@ -167,7 +171,7 @@ const TOOLS: Record<ToolName, Tool> = {
     pins: ['local/tools/catalog/pom.xml', CATALOG_SERVER],
     result: '',
     override: 'CUPEL_TOOL_CATALOG_JARS',
-    finish: compileCatalogServer,
+    finish: compileJava(CATALOG_SERVER),
   }),
   testServer: mavenTool('Temporal time-skipping test server', '1.38.0', {
     pins: ['local/tools/temporal-test-server/pom.xml'],
@@ -222,10 +226,10 @@ const TOOLS: Record<ToolName, Tool> = {
     'CUPEL_TOOL_DATAFLOW_PYTHON',
   ),
   expansionJars: mavenTool("Beam's Java expansion service, only for npm run test:prism", 'Apache Beam 2.65.0', {
-    pins: ['test/prism/pom.xml'],
-    result: 'lib',
+    pins: ['test/prism/pom.xml', EXPANSION_SERVER],
+    result: '',
     override: 'CUPEL_TOOL_EXPANSION_JARS',
-    finish: async () => {},
+    finish: compileJava(EXPANSION_SERVER),
   }),
 };
 

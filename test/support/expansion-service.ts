@@ -35,6 +35,7 @@ export async function startExpansionService(
   logDirectory: string,
 ): Promise<ExpansionService> {
   const port = await freePort();
+  const jars = toolPath('expansionJars');
   const logFile = path.join(logDirectory, `expansion-service-${port}.log`);
   const server = await spawnServer({
     name: 'Java expansion service',
@@ -42,7 +43,7 @@ export async function startExpansionService(
     args: [
       ...['-Xmx768m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
       ...OPEN.flatMap((packages) => ['--add-opens', packages]),
-      ...['-cp', `${toolPath('expansionJars')}/*`, 'org.apache.beam.sdk.expansion.service.ExpansionService'],
+      ...['-cp', `${jars}/classes:${jars}/lib/*`, 'ExpansionServer'],
       ...[String(port), '--alsoStartLoopbackWorker=true', `--pubsubRootUrl=${pubsubUrl}`, `--project=${projectId}`],
     ],
     logFile,
