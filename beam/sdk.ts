@@ -23,7 +23,6 @@ export const { requireForSerialization } = require('apache-beam/serialization') 
 export const { directRunner } = require('apache-beam/runners/direct_runner') as typeof DirectRunner;
 export const { PortableRunner } = require('apache-beam/runners/portable_runner/runner') as typeof Portable;
 export const { JobState_Enum: JobState } = require('apache-beam/proto/beam_job_api') as typeof JobApi;
-<<<<<<< HEAD
 export const { fixedWindows } = require('apache-beam/transforms/windowings') as typeof Windowings;
 export const { rawExternalTransform } = require('apache-beam/transforms/external') as typeof External;
 export const {
@@ -32,9 +31,7 @@ export const {
   OnTimeBehavior_Enum: OnTimeBehavior,
   OutputTime_Enum: OutputTime,
 } = require('apache-beam/proto/beam_runner_api') as typeof RunnerApi;
-=======
 export const { aggregateMetrics } = require('apache-beam/worker/metrics') as typeof Metrics;
->>>>>>> prism
 const { withCoderInternal, groupByKey } = require('apache-beam/transforms/internal') as typeof Internal;
 const { KVCoder } = require('apache-beam/coders/required_coders') as typeof RequiredCoders;
 const { StrUtf8Coder, PaneInfoCoder } = require('apache-beam/coders/standard_coders') as typeof StandardCoders;
