@@ -6,8 +6,6 @@ import { closeServer } from '../../local/metadata/server.ts';
 export interface Captured {
   method: string;
   path: string;
-  /** The `Authorization` header. */
-  authorization: string;
   body: string;
 }
 
@@ -43,9 +41,9 @@ export async function captureDataflow(): Promise<DataflowCapture> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const { method = '', url = '', headers } = request;
+      const { method = '', url = '' } = request;
       const body = Buffer.concat(chunks).toString();
-      const captured = { method, path: url.replace(/\?.*/, ''), authorization: headers.authorization ?? '', body };
+      const captured = { method, path: url.replace(/\?.*/, ''), body };
       requests.push(captured);
       response.writeHead(error?.code ?? 200, { 'content-type': 'application/json' });
       response.end(JSON.stringify(error ? { error } : answer(captured)));

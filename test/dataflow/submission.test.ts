@@ -4,8 +4,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startMetadata } from '../../local/metadata/server.ts';
-import type { MetadataServer } from '../../local/metadata/server.ts';
 import type * as RunnerApi from 'apache-beam/proto/beam_runner_api';
 import { sdkModule } from '../../beam/sdk-fixes/sdk-module.ts';
 import { PROJECT, toolPath } from '../../scripts/tools.ts';
@@ -23,7 +21,6 @@ const SECRET = 'whsec_c2hvdWxkIHN0YXkgaGVyZQ==';
 const PLACE = '7 km S of Nowhere in particular';
 
 let ready: ReadyChunk;
-let metadata: MetadataServer;
 let dataflow: DataflowCapture;
 let directory: string;
 /** Python whose Google clients find our Cloud Storage. Node's must not see the variable, which changes its paths too. */
@@ -31,30 +28,23 @@ let python: string;
 
 beforeAll(async () => {
   const poll = `{"type":"FeatureCollection","metadata":{"generated":1},"features":[{"properties":{"place":"${PLACE}"}}]}`;
-  [ready, metadata, dataflow] = await Promise.all([
-    readyChunk(earthquakes(), poll),
-    startMetadata({ projectId: 'cupel-test' }),
-    captureDataflow(),
-  ]);
+  [ready, dataflow] = await Promise.all([readyChunk(earthquakes(), poll), captureDataflow()]);
   directory = await mkdtemp(path.join(tmpdir(), 'cupel-test-'));
   python = path.join(directory, 'python');
   const script = `#!/bin/sh\nSTORAGE_EMULATOR_HOST=${ready.storageUrl} exec ${toolPath('dataflowPython')} "$@"\n`;
   await writeFile(python, script, { mode: 0o755 });
 });
 afterAll(async () => {
-  await Promise.all([dataflow.stop(), metadata.stop(), ready.stop()]);
+  await Promise.all([dataflow.stop(), ready.stop()]);
   await rm(directory, { recursive: true, force: true });
 });
 
-/** What a launch runs with: Google's clients find their credentials as they do on a machine of Google's. */
+/** What a launch runs with. There are no credentials here: the option `noAuth` has Beam look for none. */
 const environment = (): NodeJS.ProcessEnv => ({
   ...ready.environment,
   CUPEL_WEBHOOK_URL: 'https://example.org/hook',
   CUPEL_WEBHOOK_SECRET: SECRET,
   CUPEL_IMAGE: IMAGE,
-  GCE_METADATA_HOST: metadata.host,
-  GCE_METADATA_IP: metadata.host, // where Python asks whether it is on a machine of Google's
-  METADATA_SERVER_DETECTION: 'assume-present',
   CUPEL_NODE: process.execPath,
   BEAM_SERVICE_OVERRIDES: JSON.stringify({
     'python:apache_beam.runners.dataflow.dataflow_job_service': python,
@@ -80,7 +70,7 @@ const submit = (options: object, env = environment()): Promise<End> =>
       path.join(PROJECT, 'beam/main.ts'),
       ...ready.arguments,
       '--runner=dataflow',
-      `--pipeline-options=${JSON.stringify({ dataflowEndpoint: dataflow.url, ...options })}`,
+      `--pipeline-options=${JSON.stringify({ dataflowEndpoint: dataflow.url, noAuth: true, ...options })}`,
     ],
     env,
   );
@@ -143,7 +133,6 @@ test('the job that Beam submits: our container, our options, our steps, and noth
   expect(created).toMatchObject({
     method: 'POST',
     path: '/sandbox/v1b3/projects/cupel-test/locations/europe-west1/jobs',
-    authorization: 'Bearer local',
   });
   expect(later.length).toBeGreaterThan(1);
   expect(later.every(({ method }) => method === 'GET')).toBe(true);
@@ -231,6 +220,7 @@ test('the template: its launcher has the graph staged and the job written, and s
     '--num_workers=2',
     '--service_account_email=cupel-dataflow@cupel-test.iam.gserviceaccount.com',
     '--no_use_public_ips',
+    '--no_auth',
     '--temp_location=gs://cupel-ops/flex/temp',
     '--staging_location=gs://cupel-ops/flex/staging',
     `--template_location=${template}`,
