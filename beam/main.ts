@@ -28,9 +28,11 @@ async function main(): Promise<void> {
   const deltas = new DeltaStore(new ObjectStore(await storageClient(environment)), environment.buckets.ops);
   const chunk = await deltas.readChunk(given.chunk);
   // A batch has one manifest for ever: a job that comes after it has nothing to do.
-  if (await deltas.readManifest(chunk.table, chunk.batchId)) return;
+  const published = await deltas.readManifest(chunk.table, chunk.batchId);
+  if (published && !runner.needsGraph) return;
   const { batchId, table } = chunk;
   const job = { ...given, batch: { batchId, table, stage: deltas.stageUri(batchId, randomUUID()) } };
+  if (published) return void (await runner.run((root) => listedObjects([])(root)));
   const source = chunk.pull ? pulledObjects(job, chunk.pull) : listedObjects(chunk.objects);
   await runner.run((root) => source(root).apply(kappa(job)));
 }

@@ -34,6 +34,13 @@ const KINDS: Kind[] = [
   },
   { name: 'prism', budget: 360, tools: ['fakeGcs', 'catalogJars', 'prism', 'expansionJars'], workers: 1, optIn: true },
   { name: 'flink', budget: 120, tools: ['fakeGcs', 'catalogJars', 'flinkJars'], workers: 1, optIn: true },
+  {
+    name: 'dataflow',
+    budget: 120,
+    tools: ['fakeGcs', 'catalogJars', 'prism', 'beamBoot', 'dataflowPython'],
+    workers: 1,
+    optIn: true,
+  },
 ];
 
 interface Outcome {

@@ -25,7 +25,9 @@ export type ToolName =
   | 'sparkJars'
   | 'prism'
   | 'flinkJars'
-  | 'expansionJars';
+  | 'expansionJars'
+  | 'beamBoot'
+  | 'dataflowPython';
 
 interface Tool {
   /** What a person reads while it installs. */
@@ -209,6 +211,20 @@ const TOOLS: Record<ToolName, Tool> = {
     override: 'CUPEL_TOOL_FLINK_JARS',
     finish: async () => {},
   }),
+  beamBoot: goTool(
+    "Beam's entry of a TypeScript worker's container, only for npm run test:dataflow",
+    'Apache Beam 2.77.0',
+    'local/tools/beam-boot',
+    'github.com/apache/beam/sdks/v2/typescript/container',
+    'boot',
+    'CUPEL_TOOL_BEAM_BOOT',
+  ),
+  dataflowPython: pythonTool(
+    "Beam's Dataflow job service, only for npm run test:dataflow",
+    'Apache Beam 2.77.0',
+    'beam/deploy/requirements.txt',
+    'CUPEL_TOOL_DATAFLOW_PYTHON',
+  ),
   expansionJars: mavenTool("Beam's Java expansion service, only for npm run test:prism", 'Apache Beam 2.65.0', {
     pins: ['test/prism/pom.xml', EXPANSION_SERVER],
     result: '',
@@ -221,7 +237,7 @@ const TOOLS: Record<ToolName, Tool> = {
 export const SPARK_TOOLS: ToolName[] = ['sparkPython', 'sparkJars'];
 
 /** Tools of the tests that run only when they are named: set-up goes without. */
-const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars', 'expansionJars'];
+const OPT_IN_TOOLS: ToolName[] = [...SPARK_TOOLS, 'prism', 'flinkJars', 'expansionJars', 'beamBoot', 'dataflowPython'];
 
 /** What `npm run demo` needs; `npm test` needs all. */
 export const DEMO_TOOLS: ToolName[] = ['temporal', 'fakeGcs', 'bigqueryPython', 'catalogJars'];

@@ -1,65 +1,46 @@
-"""Entry of the Flex Template (FLEX_TEMPLATE_PYTHON_PY_FILE): submits a job of one step, which runs the Kappa job.
+"""Entry of the Flex Template (FLEX_TEMPLATE_PYTHON_PY_FILE): has the job in TypeScript write its graph for Dataflow.
 
-Dataflow knows no template in TypeScript: a launcher has to hand in a job graph of a language that it lists. This one hands in
-the smallest: one element, one step, and the step runs `node beam/main.ts` on one worker, in this same image.
-Trying the step again is safe: a batch has one manifest for ever (docs/deltas-and-committer.md).
+Dataflow knows no template in TypeScript: its launcher runs this file with the template's parameters and with pipeline options in
+Python's form. Beam's own parser, which knows the type of each, turns the options into JSON. Among them is `--template_location`:
+the job ends as soon as the graph is staged and the job is written there, and Dataflow starts what it finds.
 """
 
 import argparse
 import json
-import logging
 import os
+import signal
 import subprocess
+import sys
 
-import apache_beam as beam
-from apache_beam.metrics import Metrics
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 
-COMMAND = ["node", "/cupel/beam/main.ts"]
+NODE = os.environ.get("CUPEL_NODE", "node")
+PROGRAM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "main.ts")
+
+# Parameters of the template; beam/deploy/kappa.json lists the same.
+PARAMETERS = ["chunk", "contract", "report"]
 
 
-class RunKappa(beam.DoFn):
-    """Runs the job to its end; its metric lines become counters of the Dataflow job, all else goes to the worker's log."""
-
-    def __init__(self, command, variables):
-        self.command = command
-        self.variables = variables
-
-    def process(self, arguments):
-        environment = {**os.environ, **self.variables}
-        with subprocess.Popen(
-            [*self.command, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as job:
-            last = []
-            for line in job.stdout:
-                if line.startswith('{"metric"'):
-                    metric = json.loads(line)
-                    Metrics.counter(metric["namespace"], metric["metric"]).inc(metric["value"])
-                else:
-                    logging.info("%s", line.rstrip())
-                    last = [*last, line][-20:]
-        if job.returncode:
-            raise RuntimeError(f"the Kappa job ended with {job.returncode}:\n{''.join(last)}")
+def command(arguments):
+    """The command that makes the job, and what it needs in its environment."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name in PARAMETERS:
+        parser.add_argument(f"--{name}")
+    given, rest = parser.parse_known_args(arguments)
+    parameters = [f"--{name}={getattr(given, name)}" for name in PARAMETERS if getattr(given, name)]
+    options = PipelineOptions(rest).get_all_options(drop_default=True)
+    for name in ("runner", "beam_services"):  # the job names its runner itself; services are this machine's
+        options.pop(name, None)
+    environment = {"CUPEL_PROJECT": options.get("project"), "CUPEL_REGION": options.get("region")}
+    line = [NODE, PROGRAM, *parameters, "--runner=dataflow", f"--pipeline-options={json.dumps(options)}"]
+    return line, {name: value for name, value in environment.items() if value}
 
 
 def main():
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--chunk", required=True)
-    parser.add_argument("--contract", required=True)
-    # Given twice: by Dataflow (DataflowRunner, of this pipeline) and as a parameter of the template (of the Node job).
-    parser.add_argument("--runner", action="append")
-    own, rest = parser.parse_known_args()
-
-    image = os.environ["CUPEL_IMAGE"]
-    one_worker = ["--num_workers=1", "--max_num_workers=1", "--sdk_location=container", f"--sdk_container_image={image}"]
-    options = PipelineOptions([*rest, "--runner=DataflowRunner", *one_worker])
-    project = options.view_as(GoogleCloudOptions).project
-    variables = {"CUPEL_PROJECT": project} if project else {}
-
-    pipeline = beam.Pipeline(options=options)
-    arguments = [f"--chunk={own.chunk}", f"--contract={own.contract}"]
-    _ = pipeline | "chunk" >> beam.Create([arguments]) | "kappa" >> beam.ParDo(RunKappa(COMMAND, variables))
-    pipeline.run()  # never waited for: the launcher must end for the job to start
+    line, environment = command(sys.argv[1:])
+    with subprocess.Popen(line, env={**environment, **os.environ}) as job:
+        signal.signal(signal.SIGTERM, lambda *_: job.terminate())
+    sys.exit(job.returncode if job.returncode >= 0 else 128 - job.returncode)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,46 @@
 import { cupelError } from '../../src/errors.ts';
+import { readEnvironment } from '../../src/gcp/env.ts';
+import { dataflowOptions } from './dataflow-options.ts';
+import { dataflowRunner } from './dataflow.ts';
 import { directRunner } from './direct.ts';
 import { portableRunner } from './portable.ts';
 import type { JobRunner } from './runner.ts';
 
+export { dataflowOptions } from './dataflow-options.ts';
+export type { DataflowOptions } from './dataflow-options.ts';
+export { dataflowRunner } from './dataflow.ts';
 export { directRunner } from './direct.ts';
 export { portableRunner } from './portable.ts';
 export type { PortableJob, PortableJobRunner, PortableOptions } from './portable.ts';
 export type { JobRunner, Pipeline } from './runner.ts';
 
 /** Options of a job that choose its runner; neither is a parameter of the template. */
-export const RUNNER_OPTIONS = { runner: { type: 'string' }, 'job-endpoint': { type: 'string' } } as const;
+export const RUNNER_OPTIONS = {
+  runner: { type: 'string' },
+  'job-endpoint': { type: 'string' },
+  'pipeline-options': { type: 'string' },
+} as const;
+
+/** What a job was told of its runner. */
+export type RunnerValues = { [Option in keyof typeof RUNNER_OPTIONS]?: string };
 
 const PORTABLE = ['prism', 'flink'];
 
 /**
- * The runner that a job was asked to use: `--runner=direct`, the default, or `--runner=prism` or `flink` with `--job-endpoint=host:port`.
+ * The runner that a job was asked to use: `--runner=direct`, the default; `--runner=prism` or `flink` with `--job-endpoint=host:port`;
+ * or `--runner=dataflow`, with `--pipeline-options=<JSON>` where its defaults do not fit.
  *
- * @throws CupelError CUP_REQUEST_INVALID
+ * @throws CupelError CUP_REQUEST_INVALID, CUP_ENVIRONMENT_INVALID
  */
-export function runnerOf(values: { runner?: string; 'job-endpoint'?: string }): JobRunner {
-  const { runner = 'direct', 'job-endpoint': jobEndpoint } = values;
-  if (runner === 'direct' && jobEndpoint === undefined) return directRunner();
-  if (PORTABLE.includes(runner) && jobEndpoint && /^[^/]+:\d+$/.test(jobEndpoint))
+export function runnerOf(values: RunnerValues): JobRunner {
+  const { runner = 'direct', 'job-endpoint': jobEndpoint, 'pipeline-options': json } = values;
+  if (runner === 'dataflow' && jobEndpoint === undefined)
+    return dataflowRunner(dataflowOptions(readEnvironment(), json));
+  if (runner === 'direct' && jobEndpoint === undefined && json === undefined) return directRunner();
+  if (PORTABLE.includes(runner) && json === undefined && jobEndpoint && /^[^/]+:\d+$/.test(jobEndpoint))
     return portableRunner({ jobEndpoint });
   throw cupelError('CUP_REQUEST_INVALID', {
-    expected: '--runner=direct, or --runner=prism or --runner=flink with --job-endpoint=host:port',
+    expected: '--runner=direct, --runner=dataflow, or --runner=prism or --runner=flink with --job-endpoint=host:port',
     found: `--runner=${runner}${jobEndpoint === undefined ? '' : ` --job-endpoint=${jobEndpoint}`}`,
   });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { cupelError } from '../../src/errors.ts';
 import { aggregateMetrics, JobState, PortableRunner } from '../sdk.ts';
+import { ContainerRunner } from './container.ts';
 import type { JobRunner, Pipeline } from './runner.ts';
 
 /** Milliseconds between two looks at a job. The SDK's own waiting backs off to 10 s, and would see the end that much later. */
@@ -20,6 +21,8 @@ export interface PortableOptions {
   jobName?: string;
   /** More pipeline options of the SDK, by their names in camel case. Where `environmentType` is not given, the steps run in this process. */
   options?: Record<string, unknown>;
+  /** Image that the steps run in. Default: none, as `environmentType` says. */
+  image?: string;
 }
 
 /** A job of a portable runner. */
@@ -104,10 +107,16 @@ async function watch(runner: SdkRunner, job: SdkJob, jobEndpoint: string): Promi
   };
 }
 
+function sdkRunner({ jobEndpoint, jobName = 'kappa', options = {}, image }: PortableOptions): SdkRunner {
+  const given = { jobName, ...options, jobEndpoint };
+  return image ? new ContainerRunner(given, image) : new PortableRunner({ environmentType: 'LOOPBACK', ...given });
+}
+
 /** Runs pipelines by Beam's job API: on Prism, on Flink's job server, or on whatever else speaks it. */
-export function portableRunner({ jobEndpoint, jobName = 'kappa', options = {} }: PortableOptions): PortableJobRunner {
+export function portableRunner(given: PortableOptions): PortableJobRunner {
+  const { jobEndpoint } = given;
   const start = async (pipeline: Pipeline): Promise<PortableJob> => {
-    const runner = new PortableRunner({ environmentType: 'LOOPBACK', jobName, ...options, jobEndpoint });
+    const runner = sdkRunner(given);
     try {
       const job = (await runner.runAsync(pipeline as Parameters<SdkRunner['runAsync']>[0])) as SdkJob;
       return await watch(runner, job, jobEndpoint);

@@ -19,6 +19,7 @@ export interface Worker {
   };
   controlChannel: {
     write(response: unknown): unknown;
+    on(event: 'end', listener: () => void): unknown;
     on(event: 'error', listener: (error: { code?: number; message: string }) => void): unknown;
   };
   activeBundleProcessors: Map<string, { monitoringData(cache: unknown): MonitoringData }>;
