@@ -26,6 +26,8 @@ export interface Trial {
   cpuSeconds: number;
   /** Of that, by process, where there are several. */
   cpuBy: Record<string, number>;
+  /** CPU that anybody else on this machine used meanwhile, who is neither a server nor the publisher. */
+  otherCpuSeconds: number;
   /** Of the process that reads the messages. */
   memory: Memory;
   /** Where the time goes. Only of Cupel. */

@@ -33,9 +33,12 @@ function round(rate: number): number {
  * @param holds tries a rate
  * @returns 0 where not even one message a second is held
  */
-export async function highestHeld({ from, precision }: Search, holds: (rate: number) => Promise<boolean>): Promise<number> {
+export async function highestHeld(
+  { from, precision }: Search,
+  holds: (rate: number) => Promise<boolean>,
+): Promise<number> {
   let [held, missed] = [0, Infinity];
-  for (let rate = round(from); ; ) {
+  for (let rate = round(from); ;) {
     if (await holds(rate)) held = rate;
     else missed = rate;
     if (held && missed / held <= precision) return held;

@@ -1,4 +1,5 @@
 import { memoryOf } from '../meter/proc.ts';
+import type { ProcessGroup } from '../meter/process-group.ts';
 
 /** Resident memory of a process over time. */
 export interface Memory {
@@ -28,9 +29,13 @@ export class MemoryWatch {
   readonly #samples: number[] = [];
   readonly #timer: NodeJS.Timeout;
 
-  /** @param pid told anew at each look: a job may be launched again */
-  constructor(pid: () => number | undefined) {
+  /**
+   * @param pid told anew at each look: a job may be launched again
+   * @param groups whose CPU is looked at too, where the kernel does not count it
+   */
+  constructor(pid: () => number | undefined, groups: readonly ProcessGroup[]) {
     this.#timer = setInterval(() => {
+      for (const group of groups) group.look();
       const found = pid();
       if (found !== undefined) this.#samples.push(memoryOf([found]).rss);
     }, 1_000);

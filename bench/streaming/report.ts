@@ -19,10 +19,11 @@ const HEAD = [
   'held',
   'CPU ms/message',
   'peak RSS MB',
+  'other CPU s',
 ];
 
 function row(trial: Trial): string[] {
-  const { name, load, perSecond, latencies, cpuSeconds, memory } = trial;
+  const { name, load, perSecond, latencies, cpuSeconds, otherCpuSeconds, memory } = trial;
   const messages = load.perSecond * load.seconds;
   return [
     TITLES[name],
@@ -34,6 +35,7 @@ function row(trial: Trial): string[] {
     latencies ? (isHeld(trial) ? 'yes' : 'no') : '',
     ((1000 * cpuSeconds) / messages).toFixed(3),
     memory.peakMb.toFixed(0),
+    otherCpuSeconds.toFixed(1),
   ];
 }
 

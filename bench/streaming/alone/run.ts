@@ -12,6 +12,7 @@ import type { Latencies } from '../latencies.ts';
 import { publishLoad } from '../load/publisher.ts';
 import type { PublishedLoad } from '../load/publisher.ts';
 import { MemoryWatch } from '../memory.ts';
+import { countOthers } from '../others.ts';
 import { PROJECT_ID, SUBSCRIPTION, TOPIC } from './names.ts';
 import { startLonePubsub } from './server.ts';
 
@@ -56,12 +57,14 @@ async function runConsumer(setting: TrialSetting, prepare: (directory: string) =
     const { command, args, env } = consumer.command;
     const child = group.spawn({ command, args, env: { ...pubsub.env, ...env }, logFile });
     await until(consumer.name, () => consumer.ready(logFile));
-    const memory = new MemoryWatch(() => child.pid);
+    const memory = new MemoryWatch(() => child.pid, [group, pubsub.group]);
+    const others = countOthers([group, pubsub.group]);
     const before = group.cpuSeconds();
     const target = { project: PROJECT_ID, topic: TOPIC, contract, env: pubsub.env, directory };
     const published = await publishLoad(load, target);
     await untilQuiet(() => consumer.progress());
     const cpuSeconds = group.cpuSeconds() - before;
+    const otherCpuSeconds = others(published.cpuSeconds);
     const remembered = memory.stop();
     await end(child);
     return {
@@ -71,6 +74,7 @@ async function runConsumer(setting: TrialSetting, prepare: (directory: string) =
       latencies: await consumer.latencies(published),
       cpuSeconds,
       cpuBy: {},
+      otherCpuSeconds,
       memory: remembered,
     };
   } finally {

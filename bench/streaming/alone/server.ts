@@ -6,6 +6,7 @@ import { until } from '../../peers/support.ts';
 /** Environment of whoever uses it. */
 export interface LonePubsub {
   env: Record<string, string>;
+  group: ProcessGroup;
   stop(): Promise<void>;
 }
 
@@ -24,6 +25,7 @@ export async function startLonePubsub(directory: string): Promise<LonePubsub> {
   await until('Pub/Sub', () => existsSync(file) && readFileSync(file, 'utf8') !== '');
   return {
     env: { PUBSUB_EMULATOR_HOST: readFileSync(file, 'utf8'), METADATA_SERVER_DETECTION: 'none' },
+    group,
     stop: () => group.close(),
   };
 }

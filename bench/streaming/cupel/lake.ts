@@ -21,6 +21,9 @@ import { quickContracts, SOURCE } from '../contracts.ts';
 
 type Handle = WorkflowHandle<(input: StreamInput) => Promise<StreamResult>>;
 
+/** Programs whose cost is told. */
+type Program = 'beam/stream.ts' | 'src/worker.ts';
+
 /** The whole local cloud with a stream that runs on it. */
 export interface StreamingLake {
   env: Record<string, string>;
@@ -30,7 +33,7 @@ export interface StreamingLake {
   store: ObjectStore;
   deltas: DeltaStore;
   /** Process id of the streaming job, or of the worker; undefined while there is none. */
-  pidOf(program: 'beam/stream.ts' | 'src/worker.ts'): number | undefined;
+  pidOf(program: Program): number | undefined;
   /** Path of the file that an object is, to be read only. */
   fileOf(uri: string): string;
   status(): Promise<StreamState>;
@@ -66,6 +69,19 @@ async function untilRunning(handle: Handle): Promise<void> {
   }
 }
 
+/** Finds processes by their program; one that was found is looked for again only when it has ended. */
+function finder(processes: ProcessGroup): StreamingLake['pidOf'] {
+  const known = new Map<Program, number>();
+  return (program) => {
+    const runs = (pid: number): boolean => commandOf(pid).some((word) => word.endsWith(program));
+    const pid = known.get(program);
+    if (pid !== undefined && runs(pid)) return pid;
+    const found = processes.pids().find(runs);
+    if (found !== undefined) known.set(program, found);
+    return found;
+  };
+}
+
 /** Starts the cloud on an empty folder, and the stream of the source. */
 export async function startStreamingLake(directory: string): Promise<StreamingLake> {
   await ensureTools(DEMO_TOOLS);
@@ -89,7 +105,7 @@ export async function startStreamingLake(directory: string): Promise<StreamingLa
     catalog: await restCatalog(environment),
     store,
     deltas: new DeltaStore(store, BUCKETS.ops),
-    pidOf: (program) => processes.pids().find((pid) => commandOf(pid).some((word) => word.endsWith(program))),
+    pidOf: finder(processes),
     fileOf: (uri) => path.join(state, 'storage', uri.slice('gs://'.length)),
     status: () => handle.query(streamStatus),
     async stop() {
@@ -101,4 +117,3 @@ export async function startStreamingLake(directory: string): Promise<StreamingLa
     },
   };
 }
-

@@ -10,6 +10,7 @@ import type { Latencies } from '../latencies.ts';
 import { publishLoad } from '../load/publisher.ts';
 import type { PublishedLoad, Target } from '../load/publisher.ts';
 import { MemoryWatch } from '../memory.ts';
+import { countOthers } from '../others.ts';
 import { startStreamingLake } from './lake.ts';
 import type { StreamingLake } from './lake.ts';
 import { SilverWatch } from './silver-watch.ts';
@@ -81,14 +82,18 @@ async function underLoad(lake: StreamingLake, setting: TrialSetting): Promise<Tr
   const warm = await publishLoad(WARM_UP, target('warm-up'));
   await untilSettled(lake, warm.messages);
   const watch = new SilverWatch(lake.catalog, lake.store, contract);
-  const memory = new MemoryWatch(() => lake.pidOf('beam/stream.ts'));
+  const memory = new MemoryWatch(() => lake.pidOf('beam/stream.ts'), [lake.processes]);
+  const others = countOthers([lake.processes]);
   const before = programs(lake);
   const published = await publishLoad(load, target('load'));
   await untilSettled(lake, warm.messages + published.messages);
   const after = programs(lake);
+  const otherCpuSeconds = others(published.cpuSeconds);
   const remembered = memory.stop();
   const snapshots = await watch.stop();
-  const cpuBy = Object.fromEntries(Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name] ?? 0)]));
+  const cpuBy = Object.fromEntries(
+    Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name] ?? 0)]),
+  );
   return {
     name: 'cupel',
     load,
@@ -96,6 +101,7 @@ async function underLoad(lake: StreamingLake, setting: TrialSetting): Promise<Tr
     ...(setting.latencies ? { latencies: await rowLatencies(lake, watch, snapshots, published) } : {}),
     cpuSeconds: Object.values(cpuBy).reduce((a, b) => a + b, 0),
     cpuBy,
+    otherCpuSeconds,
     memory: remembered,
     stages: await stages(lake, setting, snapshots, published.startedMs),
   };

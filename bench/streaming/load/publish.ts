@@ -46,5 +46,7 @@ while (unanswered > 0 && !failure) await delay(LOOK_MS);
 if (failure) throw failure;
 sent.end();
 await once(sent, 'finish');
-writeFileSync(job.done, JSON.stringify({ messages: pace.total, startedMs, endedMs } satisfies Published));
 await pubsub.close();
+const { user, system } = process.cpuUsage();
+const done: Published = { messages: pace.total, startedMs, endedMs, cpuSeconds: (user + system) / 1e6 };
+writeFileSync(job.done, JSON.stringify(done));

@@ -25,6 +25,8 @@ export interface Published {
   /** Milliseconds since 1970. */
   startedMs: number;
   endedMs: number;
+  /** CPU of the publisher. */
+  cpuSeconds: number;
 }
 
 /** A steady load. */
