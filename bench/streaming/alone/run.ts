@@ -56,7 +56,11 @@ async function runConsumer(setting: TrialSetting, prepare: (directory: string) =
   try {
     const { command, args, env } = consumer.command;
     const child = group.spawn({ command, args, env: { ...pubsub.env, ...env }, logFile });
-    await until(consumer.name, () => consumer.ready(logFile));
+    const gone = once(child, 'exit').then(([code]) => {
+      throw new Error(`${consumer.name} ended with ${String(code)}: see ${logFile}`);
+    });
+    gone.catch(() => undefined); // its end is asked for below
+    await Promise.race([gone, until(consumer.name, () => consumer.ready(logFile))]);
     const memory = new MemoryWatch(() => child.pid, [group, pubsub.group]);
     const others = countOthers([group, pubsub.group]);
     const before = group.cpuSeconds();
