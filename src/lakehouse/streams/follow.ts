@@ -90,7 +90,8 @@ export class StreamFollower {
     for (const batches of byContract(settled)) await record(batches);
     const newest = this.#next - 1;
     // The newest one stays, since the next number is told by it.
-    for (const { number } of settled) if (number !== newest) await log.remove(number);
+    const old = settled.filter(({ number }) => number !== newest);
+    await Promise.all(old.map(({ number }) => log.remove(number)));
     this.#open = this.#open.filter((_, index) => !dones[index]);
     return settled;
   }
