@@ -58,9 +58,10 @@ export function ratios(trials: readonly Trial[]): string {
   return lines.join('\n');
 }
 
-/** Where the time of a batch's oldest message goes. */
+/** Where the time of a batch's oldest message goes; empty where Cupel was not there. */
 export function stageTable(trials: readonly Trial[]): string {
   const own = trials.filter(({ stages }) => stages?.length);
+  if (!own.length) return '';
   const head = ['of a batch, median (most) s', ...own.map(({ load }) => `${number(load.perSecond)}/s`)];
   const names = own[0]?.stages?.map(({ name }) => name) ?? [];
   const rows = names.map((name, index) => [

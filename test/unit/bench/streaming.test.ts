@@ -181,6 +181,7 @@ it('the way of a batch is told apart, and its parts add up', () => {
   expect(stages.map(({ medianMs }) => medianMs)).toEqual([900, 300, 800, 700, 200]);
   expect(stages.at(-1)?.maxMs).toBe(1_300);
   expect(stageTable([{ ...trial, stages }])).toContain('job 4.0, worker 2.0');
+  expect(stageTable([trial])).toBe('');
 });
 
 it('the table says what was not seen, and ratios are those of one rate', () => {
