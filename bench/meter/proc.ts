@@ -80,3 +80,14 @@ export function machineSeconds(): number {
     .map(Number);
   return seconds(user + nice + system + irq + softirq + steal);
 }
+
+/** Words of a process's command; none when it has ended. */
+export function commandOf(pid: number): string[] {
+  return (read(`/proc/${pid}/cmdline`) ?? '').split('\0').filter(Boolean);
+}
+
+/** Seconds of CPU that a process has used, with what it started and waited for; 0 when it has ended. */
+export function cpuOf(pid: number): number {
+  const times = timesOf(pid);
+  return times ? seconds(times.own + times.waited) : 0;
+}

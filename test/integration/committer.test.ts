@@ -70,6 +70,22 @@ test('only files that hold a changed row are rewritten', async () => {
   expect(after.filter((path) => before.has(path))).toHaveLength(15);
 });
 
+test('small files of a bucket that hold changed rows are rewritten as one, together with the new keys of the bucket', async () => {
+  const quakes = (prefix: string, updated: number) =>
+    Array.from({ length: 64 }, (_, index) => quake(base, `${prefix}${index}`, updated));
+  await commit('joined', quakes('a', 10));
+  await commit('joined', quakes('b', 10));
+  expect(await (await load('joined')).dataFiles()).toHaveLength(32);
+  await commit('joined', [...quakes('a', 11), ...quakes('b', 11), ...quakes('c', 10)]);
+  expect(await (await load('joined')).dataFiles()).toHaveLength(16);
+  const rows = await exported('joined');
+  expect(rows.map(({ event_id }) => event_id)).toEqual(
+    ['a', 'b', 'c'].flatMap((prefix) => quakes(prefix, 10).map(({ event_id }) => event_id)).sort(),
+  );
+  const versions = rows.map((row) => [row.updated_at, row._first_version].map((time) => String(time).slice(-8)));
+  expect(new Set(versions.map((pair) => pair.join()))).toEqual(new Set(['.011000Z,.010000Z', '.010000Z,.010000Z']));
+});
+
 test('a settled batch is answered from its outcome; one whose outcome was lost is found in the snapshots', async () => {
   const contract = contractOf('lost');
   const { manifest, done } = await commit('lost', [quake(base, 'a', 10)]);

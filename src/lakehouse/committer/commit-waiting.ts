@@ -69,9 +69,11 @@ async function findCommitted(
 ): Promise<Map<string, Outcome>> {
   const wanted = new Set(batchIds);
   const found = new Map<string, Outcome>();
-  for (const snapshot of table.snapshots.slice(-LOOK_BACK)) {
-    const groupId = snapshot.summary[GROUP_PROPERTY];
-    const group = groupId ? await deltas.readGroup(name, groupId) : undefined;
+  const snapshots = table.snapshots.slice(-LOOK_BACK);
+  const groupOf = ({ summary }: Snapshot) => deltas.readGroup(name, summary[GROUP_PROPERTY] ?? '');
+  const groups = await Promise.all(snapshots.map((one) => (one.summary[GROUP_PROPERTY] ? groupOf(one) : undefined)));
+  for (const [index, snapshot] of snapshots.entries()) {
+    const group = groups[index];
     for (const batchId of group?.batchIds ?? []) {
       if (wanted.has(batchId)) found.set(batchId, outcomeOf(snapshot));
     }
@@ -210,10 +212,11 @@ export async function commitWaiting(
     const manifests = await readManifests(deltas, name, open);
     const commit = contract.sink.kind === 'append-log' ? appendToLog : mergeIntoTable;
     const outcomes = await commit(resources, contract, manifests);
-    for (const [index, manifest] of manifests.entries()) {
+    const settle = async (manifest: Manifest, index: number): Promise<void> => {
       const mine = outcomes[index];
       if (mine) await deltas.writeDone(name, toDone(manifest, mine));
-    }
+    };
+    await Promise.all(manifests.map(settle));
   }
   const settled = await Promise.all(batchIds.map((batchId) => deltas.readDone(name, batchId)));
   return settled.map((done, index) => {

@@ -97,38 +97,65 @@ async function findChanges(scratch: Scratch, contract: CompiledContract): Promis
     where ${wins} or i._first_version < e._first_version`);
 }
 
-async function rewriteFile(
+/**
+ * Bytes up to which losing files of a bucket are rewritten as one, together with its new keys. To write a file costs as much as so many
+ * bytes, and a stream that leaves 16 new files with each commit would soon rewrite hundreds of them in every one.
+ */
+const SMALL_FILE = 1 << 20;
+
+/** A file to write: the rows of losing files as they are to be, and perhaps the new keys of the bucket. */
+interface Rewrite {
+  bucket: number;
+  /** Local paths of losing files. */
+  paths: string[];
+  inserts: boolean;
+}
+
+/** Large files are rewritten each by itself; of a bucket's small ones and its new keys one file is made. */
+function planRewrites(
+  losing: readonly { path: string; file: DataFile }[],
+  inserted: readonly number[],
+  key: string,
+): Rewrite[] {
+  const isSmall = ({ file }: { file: DataFile }): boolean => file.file_size_in_bytes < SMALL_FILE;
+  const large = losing
+    .filter((one) => !isSmall(one))
+    .map(({ path, file }): Rewrite => ({ bucket: bucketOfFile(file, key), paths: [path], inserts: false }));
+  const small = Map.groupBy(losing.filter(isSmall), ({ file }) => bucketOfFile(file, key));
+  const inserts = new Set(inserted);
+  const joined = [...new Set([...small.keys(), ...inserted])]
+    .sort((a, b) => a - b)
+    .map((bucket): Rewrite => {
+      return { bucket, paths: (small.get(bucket) ?? []).map(({ path }) => path), inserts: inserts.has(bucket) };
+    });
+  return [...large, ...joined];
+}
+
+async function rewrite(
   scratch: Scratch,
   contract: CompiledContract,
   table: IcebergTable,
-  path: string,
-  file: DataFile,
+  { bucket, paths, inserts }: Rewrite,
 ): Promise<DataFile> {
   const key = contract.key[0] ?? '';
   const columns = table.schema.fields.map((field) => identifier(field.name)).join(', ');
-  const select = `
-    select ${columns} from ${readParquet(table.schema.fields, [path])} anti join changed using (${identifier(key)})
-    union all select ${columns} from changed where _file = ${literal(path)}`;
-  return writeDataFile(scratch, table, key, bucketOfFile(file, key), select);
-}
-
-async function writeNewKeys(scratch: Scratch, contract: CompiledContract, table: IcebergTable): Promise<DataFile[]> {
-  const key = contract.key[0] ?? '';
-  await scratch.run(`create table inserted as select * from incoming anti join existing using (${identifier(key)})`);
-  const buckets = await scratch.query('select distinct _bucket from inserted order by 1');
-  const files: DataFile[] = [];
-  for (const { _bucket } of buckets) {
-    files.push(
-      await writeDataFile(
-        scratch,
-        table,
-        key,
-        Number(_bucket),
-        `select * from inserted where _bucket = ${Number(_bucket)}`,
-      ),
+  const selects: string[] = [];
+  if (paths.length) {
+    selects.push(
+      `select ${columns} from ${readParquet(table.schema.fields, paths)} anti join changed using (${identifier(key)})`,
+      `select ${columns} from changed where _file in (${paths.map(literal).join(', ')})`,
     );
   }
-  return files;
+  if (inserts) selects.push(`select ${columns} from inserted where _bucket = ${bucket}`);
+  return writeDataFile(scratch, table, key, bucket, selects.join(' union all '));
+}
+
+/** Table `inserted`: rows of new keys. Returns their buckets. */
+async function findInserted(scratch: Scratch, contract: CompiledContract): Promise<number[]> {
+  const key = identifier(contract.key[0] ?? '');
+  await scratch.run(`create table inserted as select * from incoming anti join existing using (${key})`);
+  const buckets = await scratch.query('select distinct _bucket from inserted order by 1');
+  return buckets.map(({ _bucket }) => Number(_bucket));
 }
 
 async function count(scratch: Scratch, table: string): Promise<number> {
@@ -138,7 +165,8 @@ async function count(scratch: Scratch, table: string): Promise<number> {
 
 /**
  * Merges deltas into a table by the Kappa law: copy-on-write per file. Only files that hold a losing row, or one whose
- * first version falls, are rewritten; new keys go to new files; compaction clusters them later.
+ * first version falls, are rewritten, small ones of a bucket as one; new keys go into that one, else into a new file; compaction
+ * clusters them later.
  *
  * @throws CupelError CUP_DELTA_INVALID when a delta breaks what Silver promises
  */
@@ -157,15 +185,15 @@ export async function mergeDeltas(
   const byPath = await loadExisting(scratch, contract, table, live);
   await findChanges(scratch, contract);
   const losing = await scratch.query('select distinct _file from changed order by 1');
-  const remove = new Set<string>();
-  const add: DataFile[] = [];
-  for (const { _file } of losing) {
+  const rewritten = losing.map(({ _file }) => {
     const file = byPath.get(String(_file));
     if (!file) throw cupelError('CUP_DELTA_INVALID', { expected: 'a changed row in a live file', file: String(_file) });
-    remove.add(file.file_path);
-    add.push(await rewriteFile(scratch, contract, table, String(_file), file));
-  }
+    return { path: String(_file), file };
+  });
+  const add: DataFile[] = [];
+  for (const one of planRewrites(rewritten, await findInserted(scratch, contract), key))
+    add.push(await rewrite(scratch, contract, table, one));
+  const remove = new Set(rewritten.map(({ file }) => file.file_path));
   const updated = await count(scratch, 'changed');
-  add.push(...(await writeNewKeys(scratch, contract, table)));
   return { add, remove, inserted: await count(scratch, 'inserted'), updated };
 }

@@ -124,7 +124,7 @@ test('a streaming job is a run from its launch to its end, and each batch one of
   await attempt('followStream', {}, follow, () => ({ batches: 1 }));
   await attempt('followStream', {}, follow, () => Promise.reject(cupelError('CUP_GOOGLE_REFUSED')));
   expect(events.map(({ eventType }) => eventType)).toEqual(['START']);
-  const span = { messages: 4, oldest: '', newest: '' };
+  const span = { messages: 4, oldest: '', newest: '', fromHour: '2025-05-04T10' };
   const batch = { batchId: 'b1', table: TABLE, contractUri, at: '2025-05-04T10:00:01Z', number: 1, ...span };
   const workflowExecution = { workflowId: 'w', runId: PARENT.runId };
   await new MockActivityEnvironment({ workflowExecution }).run(() =>
