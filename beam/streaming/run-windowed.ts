@@ -1,6 +1,7 @@
 import { cupelError } from '../../src/errors.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
 import { portableRunner } from '../runners/index.ts';
+import type { PortableJob } from '../runners/index.ts';
 import type { StreamParameters } from './run-stream.ts';
 import { windowedStream } from './windowed-stream.ts';
 
@@ -56,6 +57,14 @@ export async function runWindowed(given: StreamParameters, values: Values): Prom
   };
   const runner = portableRunner({ jobEndpoint: endpoint(values, 'job-endpoint'), jobName: 'kappa-stream' });
   const job = await runner.start(windowedStream({ contract, ...(report ? { report } : {}) }, options));
-  process.once('SIGTERM', () => void job.cancel());
-  await job.done();
+  await Promise.race([job.done(), cancelledBySignal(job)]);
+}
+
+/** Cancels the job on SIGTERM; rejects once the runner has taken that: from then on the SDK tells no other state than CANCELLING. */
+function cancelledBySignal(job: PortableJob): Promise<never> {
+  return new Promise((_, reject) => {
+    const failed = (): void =>
+      reject(cupelError('CUP_BEAM_JOB_FAILED', { job: job.id, state: 'CANCELLED', said: 'it was asked to end' }));
+    process.once('SIGTERM', () => void job.cancel().then(failed, reject));
+  });
 }
