@@ -70,8 +70,11 @@ async function findCommitted(
   const wanted = new Set(batchIds);
   const found = new Map<string, Outcome>();
   const snapshots = table.snapshots.slice(-LOOK_BACK);
-  const groupOf = ({ summary }: Snapshot) => deltas.readGroup(name, summary[GROUP_PROPERTY] ?? '');
-  const groups = await Promise.all(snapshots.map((one) => (one.summary[GROUP_PROPERTY] ? groupOf(one) : undefined)));
+  const groupOf = async ({ summary }: Snapshot) => {
+    const groupId = summary[GROUP_PROPERTY];
+    return groupId ? deltas.readGroup(name, groupId) : undefined;
+  };
+  const groups = await Promise.all(snapshots.map(groupOf));
   for (const [index, snapshot] of snapshots.entries()) {
     const group = groups[index];
     for (const batchId of group?.batchIds ?? []) {
