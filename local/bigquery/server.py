@@ -8,6 +8,8 @@ for extension in ("spatial", "avro"):
     import_extension(extension)
 
 from bqemulator.cli import main  # noqa: E402  the extensions must be there first
+from bqemulator.domain.events import TableDataChanged  # noqa: E402
+from bqemulator.versioning.snapshots import SnapshotManager  # noqa: E402
 from sqlglot import exp  # noqa: E402
 from sqlglot.dialects.bigquery import BigQuery  # noqa: E402
 
@@ -21,5 +23,13 @@ def div(args):
 
 
 BigQuery.Parser.FUNCTIONS["DIV"] = div
+
+
+def record_change(self, project_id, dataset_id, table_id):
+    """Without the copy of the whole table that each insert made for time travel: nobody here travels in native tables."""
+    self._events.publish(TableDataChanged(project_id, dataset_id, table_id))
+
+
+SnapshotManager.record_change = record_change
 
 sys.exit(main())
