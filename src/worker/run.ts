@@ -108,7 +108,9 @@ export async function createWorkers(
       taskQueue: queue,
       workflowBundle: bundle,
       activities,
-      interceptors: { activity: [() => ({ inbound: new CodedFailures() }), ...(resources ? lineageOfActivities(resources) : [])] },
+      interceptors: {
+        activity: [() => ({ inbound: new CodedFailures() }), ...(resources ? lineageOfActivities(resources) : [])],
+      },
       sinks: lineageSinks(resources),
       maxHeartbeatThrottleInterval: HEARTBEAT_WITHIN_MS,
       shutdownGraceTime: settings.shutdownGraceSeconds * 1_000,
