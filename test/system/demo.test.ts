@@ -166,15 +166,13 @@ test('lineage is told by the specification, and every table of Gold comes from B
       (name) => `bigquery cupel-local.gold.${name}`,
     ),
   );
-  const bronze = { quakes: 'gs://cupel-bronze earthquakes/', raw: 'bigquery cupel-local.raw.' };
+  const [quakes, github] = ['gs://cupel-bronze earthquakes/', 'bigquery cupel-local.raw.github_events'];
   for (const table of gold) {
     const upstream = [...upstreamOf(events, table)];
-    const of = table.includes('.repo_') ? bronze.raw : bronze.quakes;
-    expect(
-      upstream.some((name) => name.startsWith(of)),
-      `${table} from ${upstream.join(', ')}`,
-    ).toBe(true);
-    if (of === bronze.quakes) expect(upstream).toContain('gs://cupel-silver silver/earthquakes');
+    const from = (bronze: string) => upstream.some((name) => name.startsWith(bronze));
+    const ofGithub = table.includes('.repo_');
+    expect([from(quakes), from(github)], `${table} from ${upstream.join(', ')}`).toEqual([!ofGithub, ofGithub]);
+    expect(upstream.includes('gs://cupel-silver silver/earthquakes')).toBe(!ofGithub);
   }
 });
 

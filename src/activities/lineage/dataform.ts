@@ -107,10 +107,7 @@ export function dataformStep(resources: ActivityResources, facts: LineageFacts):
   const namespace = resources.environment.lineage?.namespace ?? '';
   return {
     runId: ({ invocation }) => runIdOf('dataform', invocation),
-    async work({ invocation: name }) {
-      const invocation = await readInvocation(resources, name);
-      return invocationWork(invocation, await known(resources, facts, invocation, []));
-    },
+    work: async ({ invocation }) => invocationWork(await readInvocation(resources, invocation)),
     async also({ invocation: name }, _result, { runId, parentage, at }) {
       const invocation = await readInvocation(resources, name);
       const ran = await ranActions(resources, name);
@@ -121,7 +118,7 @@ export function dataformStep(resources: ActivityResources, facts: LineageFacts):
         .filter(({ target, state }) => relations.has(keyOf(target ?? {})) && String(state) === 'SUCCEEDED')
         .map(({ target }) => target ?? {});
       const datasets = await known(resources, facts, invocation, written);
-      const parent = { runId, job: invocationWork(invocation, datasets).job };
+      const parent = { runId, job: invocationWork(invocation).job };
       const of = { parent, root: parentage?.root ?? parent };
       return ran.flatMap((action) => actionEvents(namespace, invocation, datasets, action, of, at));
     },

@@ -1,6 +1,7 @@
-import type { Context, Info } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
+import type { Info } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-
+import type { ActivityCancellationDetails } from '@temporalio/common';
 import type {
   ActivityExecuteInput,
   ActivityInboundCallsInterceptor,
@@ -19,12 +20,19 @@ import { lineageSteps } from './steps.ts';
 
 type AnyStep = Step<unknown, unknown>;
 
-/** How a failed attempt ends its run; undefined: it is tried again, and the run goes on. */
+/**
+ * How a failed attempt ends its run; undefined: it is tried again, and the run goes on.
+ *
+ * @param why of a cancellation. Default: somebody asked for it
+ */
 export function endOfFailure(
   error: unknown,
   { attempt, retryPolicy }: Pick<Info, 'attempt' | 'retryPolicy'>,
+  why?: Pick<ActivityCancellationDetails, 'cancelRequested' | 'notFound'>,
 ): End | undefined {
-  if (error instanceof CancelledFailure) return { type: 'ABORT', failure: 'cancelled' };
+  // A worker that ends cancels what it does; another one goes on with it.
+  const asked = !why || why.cancelRequested || why.notFound;
+  if (error instanceof CancelledFailure) return asked ? { type: 'ABORT', failure: 'cancelled' } : undefined;
   const last = attempt >= (retryPolicy?.maximumAttempts || Infinity);
   if (error instanceof CupelError)
     return error.retryable && !last ? undefined : { type: 'FAIL', failure: failureText(error.code, error.message) };
@@ -61,7 +69,7 @@ class LineageOfActivity implements ActivityInboundCallsInterceptor {
       this.#end(call(), given, result, end);
       return result;
     } catch (error) {
-      const end = endOfFailure(error, this.#info);
+      const end = endOfFailure(error, this.#info, Context.current().cancellationDetails);
       if (end && !outlives) this.#end(call(), given, undefined, end);
       throw error;
     }

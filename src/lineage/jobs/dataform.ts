@@ -53,23 +53,15 @@ export function readsOf({ relation, assertion, operations }: CompiledAction, com
   return targets.filter((target) => !checks.has(keyOf(target)));
 }
 
-/** The run of an invocation as a whole. */
-export function invocationWork(invocation: Invocation, known: KnownDatasets): Work {
-  const made = actionsOf(invocation).filter(({ relation }) => relation);
-  const written = new Set(made.map(({ target }) => keyOf(target ?? {})));
-  const read = actionsOf(invocation)
-    .flatMap((action) => readsOf(action, invocation.compiled))
-    .filter((target) => !written.has(keyOf(target)));
-  const inputs = new Map(read.map((target) => [keyOf(target), known.datasetOf(target)]));
-  return {
-    job: `dataform.${invocation.tags.join('-') || 'all'}`,
-    integration: 'DATAFORM',
-    type: 'JOB',
-    engine: { name: 'Dataform', version: invocation.coreVersion },
-    inputs: [...inputs.values()],
-    outputs: made.map(({ target }) => known.datasetOf(target ?? {})),
-  };
-}
+/** The run of an invocation as a whole: what its actions are part of. It reads and writes nothing itself, else all would come from all. */
+export const invocationWork = ({ tags, coreVersion }: Pick<Invocation, 'tags' | 'coreVersion'>): Work => ({
+  job: `dataform.${tags.join('-') || 'all'}`,
+  integration: 'DATAFORM',
+  type: 'JOB',
+  engine: { name: 'Dataform', version: coreVersion },
+  inputs: [],
+  outputs: [],
+});
 
 /** Type of a relation as Dataform names it: TABLE, VIEW, INCREMENTAL_TABLE, MATERIALIZED_VIEW. */
 const kindOf = ({ relation, assertion }: CompiledAction): string =>
@@ -79,7 +71,7 @@ const kindOf = ({ relation, assertion }: CompiledAction): string =>
 function statisticsOf(kind: string, table: NativeTable | undefined): Statistics | undefined {
   if (kind !== 'TABLE' || !table) return undefined;
   const { rows, bytes } = table;
-  return rows === undefined ? undefined : { rowCount: rows, ...(bytes === undefined ? {} : { size: bytes }) };
+  return rows === undefined ? undefined : { rowCount: rows, ...(bytes ? { size: bytes } : {}) };
 }
 
 function writtenBy(action: CompiledAction, known: KnownDatasets, ended: boolean): OutputDataset[] {

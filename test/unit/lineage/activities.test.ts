@@ -2,6 +2,7 @@ import { CancelledFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import type { ActivityResources } from '../../../src/activities/index.ts';
 import { lineageOfActivities } from '../../../src/activities/lineage/index.ts';
+import { endOfFailure } from '../../../src/activities/lineage/interceptor.ts';
 import { cupelError } from '../../../src/errors.ts';
 import { readEnvironment } from '../../../src/gcp/env.ts';
 import { chunkOfReport, reportUri } from '../../../src/lakehouse/deltas/report-name.ts';
@@ -65,6 +66,12 @@ test.each([
   expect(events.flatMap(lineageErrors)).toEqual([]);
   expect(events.at(-1)?.eventType).toBe(type);
   expect(events.at(-1)?.run?.facets?.errorMessage?.message).toMatch(message);
+});
+
+test('a worker that ends leaves the run to another one', () => {
+  const [stopped, info] = [new CancelledFailure('WORKER_SHUTDOWN'), { attempt: 1 }];
+  expect(endOfFailure(stopped, info, { cancelRequested: false, notFound: false })).toBeUndefined();
+  expect(endOfFailure(stopped, info, { cancelRequested: true, notFound: false })).toMatchObject({ type: 'ABORT' });
 });
 
 test('facts that cannot be found cost an event, and no data', async () => {
