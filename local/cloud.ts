@@ -75,6 +75,7 @@ async function common(options: CloudOptions): Promise<Record<string, string>> {
   const contractsDirectory = options.contractsDirectory ?? path.join(PROJECT, 'sources');
   return {
     CUPEL_PROJECT: PROJECT_ID,
+    GOOGLE_CLOUD_PROJECT: PROJECT_ID, // else some of Google's clients ask the gcloud command, a second of CPU for each process
     CUPEL_REGION: REGION,
     CUPEL_BRONZE_BUCKET: BUCKETS.bronze,
     CUPEL_SILVER_BUCKET: BUCKETS.silver,

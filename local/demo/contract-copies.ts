@@ -23,8 +23,8 @@ function propertyOf(properties: YAMLSeq, name: string): YAMLMap | undefined {
 
 /** Batches soon and committed soon: nobody watches a demo for minutes. */
 function hurry(properties: YAMLSeq): void {
-  propertyOf(properties, 'stream')?.setIn(['value', 'maxLatencySeconds'], 1);
-  propertyOf(properties, 'commit')?.setIn(['value', 'maxLatencySeconds'], 2);
+  propertyOf(properties, 'stream')?.setIn(['value', 'maxLatencySeconds'], 2);
+  propertyOf(properties, 'commit')?.setIn(['value', 'maxLatencySeconds'], 4);
 }
 
 function feedsOf(properties: YAMLSeq): YAMLSeq {

@@ -79,7 +79,7 @@ async function ingestAndStream(
 ): Promise<{ ingested: Ingested; streamed?: StreamedReport; seconds: Record<string, number> }> {
   const began = print.seconds;
   const streaming = stage && (await Streaming.start(stage));
-  const ingested = await ingest(running, feed, usgs, print, () => streaming?.halfWay());
+  const ingested = await ingest(running, feed, usgs, print, () => streaming?.midway());
   const seconds = { ingest: print.seconds - began };
   printIngest(print, seconds.ingest, ingested);
   if (!streaming) return { ingested, seconds };
@@ -98,7 +98,7 @@ async function ingest(
   feed: DemoFeed,
   usgs: UsgsServer | undefined,
   print: Printer,
-  halfWay: () => void,
+  midway: () => void,
 ): Promise<Ingested> {
   if (!feed.polls || !usgs)
     return ingestLive(
@@ -110,7 +110,7 @@ async function ingest(
   const count = feed.polls.length;
   return ingestAll(client, usgs, feed.polls, contract.hash, (done) => {
     print.progress(`ingest ${done} of ${count} polls`);
-    if (done === Math.ceil(count / 2)) halfWay();
+    if (done === Math.ceil(count / 4)) midway();
   });
 }
 

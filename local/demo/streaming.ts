@@ -32,7 +32,7 @@ export class Streaming {
   }
 
   /** The job dies while polls come: somewhere between a delta, its manifest and the acknowledgement. */
-  halfWay(): void {
+  midway(): void {
     this.#kills += killAtOnce(this.#stage.stateDirectory, 'jobs');
   }
 
