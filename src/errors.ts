@@ -138,6 +138,7 @@ export const ERRORS = {
     message: 'expected a worker to answer; is one running? the workflow itself waits',
     retryable: true,
   },
+  CUP_WORKER_STOPPING: { message: 'expected a worker that goes on', retryable: true },
   CUP_WORKFLOW_ENDED: { message: 'expected the workflow to come to an end by itself', retryable: false },
 } as const satisfies Record<string, { message: string; retryable: boolean }>;
 

@@ -6,7 +6,7 @@ import { ALREADY_EXISTS, googleCode, googleError } from '../gcp/errors.ts';
 import { dataflowJobs, FAILED, SUCCEEDED } from './dataflow-jobs.ts';
 import type { AwaitDataflowJob, DataflowJob, Job } from './dataflow-jobs.ts';
 import { withHeartbeat } from './heartbeats.ts';
-import { pause } from './polling.ts';
+import { leaveToNextWorker, pause } from './polling.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** A job to launch. Its name comes from the work; its labels say which work and which run asked. */
@@ -81,6 +81,7 @@ export function dataflowActivities(resources: ActivityResources) {
       if (ended && state === 'JOB_STATE_CANCELLED') throw cupelError('CUP_DATAFLOW_JOB_CANCELLED', { job: job.jobId });
       if (ended) throw await failure(job);
       if (cancellationSignal.aborted && !cancelled) {
+        leaveToNextWorker();
         await end(job, 'JOB_STATE_CANCELLED');
         cancelled = true;
       }

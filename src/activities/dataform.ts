@@ -2,7 +2,7 @@ import { activityInfo, CancelledFailure, Context } from '@temporalio/activity';
 import { cupelError } from '../errors.ts';
 import { FAILED_PRECONDITION, googleCode, googleError, isTransient, NOT_FOUND } from '../gcp/errors.ts';
 import { withHeartbeat } from './heartbeats.ts';
-import { MAX_MISSES, pause } from './polling.ts';
+import { leaveToNextWorker, MAX_MISSES, pause } from './polling.ts';
 import type { ActivityResources } from './resources.ts';
 
 /** A compiled snapshot of the SQL project. */
@@ -91,6 +91,7 @@ export function dataformActivities({ environment, dataform }: ActivityResources)
         throw await failure(invocation, state);
       }
       if (cancellationSignal.aborted && !cancelled) {
+        leaveToNextWorker();
         await cancel(invocation);
         cancelled = true;
       }

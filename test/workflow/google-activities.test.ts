@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import grpc from '@grpc/grpc-js';
+import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDataflow } from '../../local/dataflow/server.ts';
@@ -99,6 +100,24 @@ test('a failure to look is no failure of the job', async () => {
   const waiting = attempt(1).run(activities.awaitDataflowJob, job);
   await writeFile(marker, '');
   expect(await waiting).toEqual({});
+});
+
+test('a worker that is stopped leaves the remote job to the next one', async () => {
+  const job = await launch(1, spec(FOREVER));
+  const stopping = attempt(1);
+  stopping.on('heartbeat', (beat: { state?: string }) => {
+    if (beat.state !== 'JOB_STATE_RUNNING') return;
+    stopping.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));
+  });
+  await expect(stopping.run(activities.awaitDataflowJob, job)).rejects.toMatchObject({ code: 'CUP_WORKER_STOPPING' });
+  const next = attempt(2);
+  const seen: string[] = [];
+  next.on('heartbeat', (beat: { state?: string }) => {
+    seen.push(beat.state ?? '');
+    next.cancel();
+  });
+  await expect(next.run(activities.awaitDataflowJob, job)).rejects.toThrow('ended as JOB_STATE_CANCELLED');
+  expect(seen[0]).toBe('JOB_STATE_RUNNING');
 });
 
 test('cancelling stops the remote job and waits until it has stopped', async () => {
