@@ -69,6 +69,10 @@ const calendars = new Map(
 );
 const dateIn = (zone: string, at: number): string => calendars.get(zone)?.format(at) ?? '';
 
+/** Days that islands left out when they moved to the other side of the date line. */
+const LEFT_OUT = new Set(['Pacific/Apia 2011-12-30', 'Pacific/Kiritimati 1994-12-31']);
+const leftOut = (zone: string, date: string): boolean => LEFT_OUT.has(`${zone} ${date}`);
+
 test('a day begins with the first moment that shows it in its zone', () => {
   fc.assert(
     fc.property(fc.constantFrom(...ZONES), dates, (zone, day) => {
@@ -76,7 +80,7 @@ test('a day begins with the first moment that shows it in its zone', () => {
       const start = startOfDay(date, zone).getTime();
       // A day that was left out is never shown.
       const shown = dateIn(zone, start);
-      expect(shown === date || (zone === 'Pacific/Apia' && date === '2011-12-30')).toBe(true);
+      expect(shown === date || leftOut(zone, date)).toBe(true);
       const before = Array.from({ length: 12 }, (_, quarter) => start - 1 - quarter * 15 * 60_000);
       for (const at of before) expect(dateIn(zone, at) < date).toBe(true);
     }),
@@ -91,7 +95,7 @@ test('days tile any range of any zone without hole or overlap, at least 20 and a
       const to = dateOf(first + days);
       let at = startOfDay(from, zone).toISOString();
       for (let day = first; day < first + days; day += 1) {
-        if (zone === 'Pacific/Apia' && dateOf(day) === '2011-12-30') continue;
+        if (leftOut(zone, dateOf(day))) continue;
         const one = resolveRange(dateOf(day), dateOf(day + 1), zone);
         expect(Date.parse(one.from)).toBe(Date.parse(at));
         const hours = (Date.parse(one.to) - Date.parse(one.from)) / HOUR;
