@@ -179,7 +179,7 @@ class Story {
       bronzeHolds: (object: string) => names.has(object),
     };
     const told = { ...evidence, decidedBy: decided, changes: history.changes, kept };
-    const refused = group.records.filter(({ made }) => 'refused' in made);
+    const refused = group.records.filter(({ made }) => 'refused' in made).sort(byPlace);
     const [row = null] = rows;
     return {
       key: group.key,
@@ -225,6 +225,12 @@ class Story {
       refusedInStream: kept.filter((of) => !isKnown(of)),
     };
   }
+}
+
+/** Objects are read side by side, so they come in any order. */
+function byPlace(a: FoundRecord, b: FoundRecord): number {
+  if (a.object !== b.object) return a.object < b.object ? -1 : 1;
+  return a.offset - b.offset;
 }
 
 /** Several contents claim the greatest version. */

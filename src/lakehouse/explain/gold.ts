@@ -92,7 +92,9 @@ async function countRows(
   types: ReadonlyMap<string, string>,
 ): Promise<number | null> {
   const conditions = place.map(({ column }, index) =>
-    types.get(column) === 'TIMESTAMP' ? `${column} = TIMESTAMP(@v${index})` : `CAST(${column} AS STRING) = @v${index}`,
+    types.get(column) === 'TIMESTAMP'
+      ? `\`${column}\` = TIMESTAMP(@v${index})`
+      : `CAST(\`${column}\` AS STRING) = @v${index}`,
   );
   const params = Object.fromEntries(place.map(({ value }, index) => [`v${index}`, value]));
   const query = `SELECT COUNT(*) AS n FROM \`${name}\` WHERE ${conditions.join(' AND ')}`;
