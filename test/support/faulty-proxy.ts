@@ -50,7 +50,7 @@ export async function startFaultyProxy(catalogUrl: string): Promise<FaultyProxy>
     if (now === 'send-twice') answer = await forward(request, body);
     response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text);
   };
-  const server = createServer((request, response) => void handle(request, response));
+  const server = createServer((request, response) => void handle(request, response).catch(() => response.destroy()));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const proxy: FaultyProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
