@@ -25,7 +25,7 @@ beforeAll(async () => {
   demos = new DemoFolder(await mkdtemp(path.join(tmpdir(), 'cupel-backfill-')));
   await writePolls(demos.inside('polls'), (await somePolls()).polls);
   first = await demos.demo('first', '--no-stream', '--keep');
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await demos.down();
   await rm(demos.directory, { recursive: true, force: true, maxRetries: 20 });

@@ -50,7 +50,7 @@ beforeAll(async () => {
   } finally {
     await demos.down();
   }
-}, 200_000);
+}, 300_000);
 
 afterAll(() => rm(demos.directory, { recursive: true, force: true, maxRetries: 20 }));
 
@@ -186,4 +186,4 @@ test('a second run polls everything again, lands nothing and commits nothing', a
       await readFile(demos.inside(`first/${table}.ndjson`), 'utf8'),
     );
   }
-}, 180_000);
+}, 300_000);

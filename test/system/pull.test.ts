@@ -34,7 +34,7 @@ beforeAll(async () => {
   const port = Number(/:(\d+)$/.exec(env.CUPEL_HTTP_ENDPOINTS ?? '')?.[1]);
   usgs = await startUsgs({ polls, port });
   for (const feed of usgs.feeds) usgs.setClock(feed, Number.MAX_SAFE_INTEGER);
-}, 150_000);
+}, 300_000);
 afterAll(async () => {
   await usgs?.stop();
   await demos.down();
@@ -98,4 +98,4 @@ test('what three hours without an answer lost is planned, pulled by the pipeline
   const after = await plan();
   expect(after.totals).toMatchObject({ missingSlots: 0, toProcess: { partitions: 0 } });
   expect(after.partitions.filter(({ why }) => why.endsWith('pulled by fdsn')).length).toBeGreaterThanOrEqual(3);
-}, 120_000);
+}, 240_000);

@@ -27,7 +27,7 @@ beforeAll(async () => {
     demos.inside('expected'),
   ]);
   first = await demos.demo('first', '--keep');
-}, 300_000);
+}, 420_000);
 afterAll(async () => {
   await demos.down();
   await rm(demos.directory, { recursive: true, force: true, maxRetries: 20 });
@@ -60,4 +60,4 @@ test('all processes die in the middle of a stream, and what the disk holds goes 
   await again.close();
   expect(await cloud.digest()).toEqual(before);
   await cloud.parity();
-}, 300_000);
+}, 420_000);
