@@ -4,6 +4,9 @@ import type { Poll } from '../usgs/polls.ts';
 import { simulatePolls } from '../usgs/simulator/simulate.ts';
 import type { DemoOptions } from './options.ts';
 
+/** Days of the simulated feed: some hundred polls, each of which takes a third of a second. */
+const SIMULATED_DAYS = 4;
+
 /** What the demo polls. */
 export interface DemoFeed {
   /** Said to the person, so that simulated polls are never taken for real ones. */
@@ -15,7 +18,7 @@ export interface DemoFeed {
 /** @throws Error when nothing is left to poll */
 export async function demoFeed(options: DemoOptions): Promise<DemoFeed> {
   if (options.feed === 'live') return { title: 'the real USGS site, now', polls: undefined };
-  const all = options.feed ? await findPolls(path.resolve(options.feed)) : simulatePolls();
+  const all = options.feed ? await findPolls(path.resolve(options.feed)) : simulatePolls({ days: SIMULATED_DAYS });
   const polls = all.filter(
     ({ generated }) => generated >= (options.from ?? -Infinity) && generated < (options.to ?? Infinity),
   );
