@@ -1,9 +1,9 @@
 import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { tableName } from '../src/contracts/index.ts';
 import type { CompiledContract } from '../src/contracts/index.ts';
 import { bigqueryClient, restCatalog, storageClient } from '../src/gcp/clients.ts';
 import { readEnvironment } from '../src/gcp/env.ts';
-import { tableName } from '../src/lakehouse/committer/index.ts';
 import { listSources, loadContract } from '../src/lakehouse/contract-store.ts';
 import { DeltaStore } from '../src/lakehouse/deltas/index.ts';
 import { Ledger, rebuildLedger } from '../src/lakehouse/ledger/index.ts';

@@ -1,9 +1,7 @@
-import type { PCollection, Root } from 'apache-beam';
 import { normaliser } from '../../src/contracts/index.ts';
 import type { CompiledContract } from '../../src/contracts/index.ts';
 import { streamedRecord } from '../../src/lakehouse/streams/index.ts';
 import type { StreamedMessage } from '../../src/lakehouse/streams/index.ts';
-import { beam } from '../sdk.ts';
 import type { RefusedRecord } from '../sinks/quarantine.ts';
 import type { BatchReference } from '../threads/messages.ts';
 import type { RecordSink } from './bronze-object.ts';
@@ -42,12 +40,4 @@ export function messageReader(contract: CompiledContract): (message: StreamedMes
     const raw = Buffer.from(message.data, 'base64');
     sink.refused({ ...result.reject, bronzeObject, offset: record.offset, raw, partition });
   };
-}
-
-/** The source of a streamed batch: its messages, in blocks. */
-export function messageBlocks(messages: StreamedMessage[]): (root: Root) => PCollection<string> {
-  const blocks: string[] = [];
-  for (let at = 0; at < messages.length; at += BLOCK_MESSAGES)
-    blocks.push(JSON.stringify({ messages: messages.slice(at, at + BLOCK_MESSAGES) } satisfies MessageBlock));
-  return (root) => root.apply(beam.create(blocks));
 }

@@ -8,7 +8,8 @@ import type { Chunk } from '../../src/lakehouse/deltas/index.ts';
 import type { openContract } from '../job-resources.ts';
 import { kappa } from '../pipeline.ts';
 import { directRunner } from '../sdk.ts';
-import { messageBlocks, STREAM_PARTITION } from '../sources/message-block.ts';
+import { STREAM_PARTITION } from '../sources/message-block.ts';
+import { streamedMessages } from '../sources/streamed-messages.ts';
 import { Backlog } from './backlog.ts';
 import { Inbox, MAX_BYTES, MIN_ACK_DEADLINE_SECONDS } from './inbox.ts';
 import { reportMetric } from './report.ts';
@@ -121,7 +122,7 @@ export class Stream {
     const { batchId, table } = chunk;
     const stage = this.#resources.deltas.stageUri(batchId, randomUUID());
     const job = { contract, chunk, batch: { batchId, table, stage }, ...(reportUri ? { report: reportUri } : {}) };
-    const source = messageBlocks(messages);
+    const source = streamedMessages(messages);
     await directRunner().run((root) => source(root).apply(kappa(job)));
   }
 

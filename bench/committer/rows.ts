@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { bucketOf } from '../../src/contracts/index.ts';
+import { bucketOf, tableName } from '../../src/contracts/index.ts';
 import type { CompiledContract, Row } from '../../src/contracts/index.ts';
 import { batchId as batchIdOf, encodeDelta } from '../../src/lakehouse/deltas/index.ts';
 import type { DeltaFile, Manifest } from '../../src/lakehouse/deltas/index.ts';
-import { tableName } from '../../src/lakehouse/committer/index.ts';
 import type { BenchLake } from '../lake.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -1,5 +1,5 @@
+import { tableName } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
-import { tableName } from '../lakehouse/committer/silver-table.ts';
 import { contractUri, loadContract, readContract } from '../lakehouse/contract-store.ts';
 import type { FailureReport } from '../lakehouse/deltas/index.ts';
 import { admitContract, takeUpFields } from '../lakehouse/published-contract.ts';

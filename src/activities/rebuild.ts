@@ -1,11 +1,12 @@
 import { heartbeat } from '@temporalio/activity';
 import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { tableName } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
 import { cupelError } from '../errors.ts';
 import { logFolder } from '../lakehouse/append-log/index.ts';
 import { bronzeRange } from '../lakehouse/bronze/index.ts';
-import { rebuildTable, tableName } from '../lakehouse/committer/index.ts';
+import { rebuildTable } from '../lakehouse/committer/index.ts';
 import { contractUri, loadContract, readContract } from '../lakehouse/contract-store.ts';
 import { ledgerEvent } from '../lakehouse/ledger/index.ts';
 import {

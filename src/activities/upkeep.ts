@@ -1,11 +1,12 @@
 import { heartbeat } from '@temporalio/activity';
 import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { tableName } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
 import { startControlled } from '../control/start.ts';
 import { recordPublisher } from '../ingest/record-publisher.ts';
 import type { HourRange } from '../lakehouse/bronze/index.ts';
-import { sweepOps, tableName } from '../lakehouse/committer/index.ts';
+import { sweepOps } from '../lakehouse/committer/index.ts';
 import type { SweptOps } from '../lakehouse/committer/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import { ledgerEvent } from '../lakehouse/ledger/index.ts';

@@ -1,4 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Document, LineCounter } from 'yaml';
 import { CUSTOM_SCHEMA } from './custom-schema.ts';
 import { lineOf } from './odcs/check.ts';
@@ -32,7 +33,13 @@ export type CustomProperties = Pick<
   | 'stream'
 >;
 
-const validate = new Ajv2020({ allErrors: true }).compile(CUSTOM_SCHEMA);
+let compiled: ValidateFunction | undefined;
+
+/** Compiled when it is first needed: jobs read contracts that were checked when they were published. */
+function validator(): ValidateFunction {
+  compiled ??= new Ajv2020({ allErrors: true }).compile(CUSTOM_SCHEMA);
+  return compiled;
+}
 
 interface RawRule {
   from: string;
@@ -84,11 +91,12 @@ export function readCustomProperties(
 ): { custom?: CustomProperties; faults: string[] } {
   const entries = odcs.customProperties ?? [];
   const values = Object.fromEntries(entries.map((entry) => [entry.property, entry.value]));
+  const validate = validator();
   if (validate(values)) return withDefaults(values as unknown as Raw);
   const told = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'if'); // it says no more than the fault inside it
   return { faults: told.map((error) => describe(error)) };
 
-  function describe(error: NonNullable<typeof validate.errors>[number]): string {
+  function describe(error: ErrorObject): string {
     const parts = error.instancePath.split('/').slice(1);
     const extra = (error.params as { additionalProperty?: string }).additionalProperty;
     const missing = (error.params as { missingProperty?: string }).missingProperty;

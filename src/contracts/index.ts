@@ -20,6 +20,7 @@ export type { Row, Value } from './row.ts';
 export { BIGQUERY_TYPES } from './schemas.ts';
 export { intervalOf, isPolled, isPulled } from './feeds.ts';
 export type { Feed, FileFeed, PollFeed, PullFeed, WebhookFeed } from './feeds.ts';
+export { tableName } from './table-name.ts';
 export { SYSTEM_COLUMNS, systemColumns } from './types.ts';
 export { freshnessOf } from './freshness.ts';
 export type {

@@ -1,6 +1,7 @@
 import type { BigQuery } from '@google-cloud/bigquery';
+import { tableName } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
-import { ensureSilverTable, tableName } from './committer/index.ts';
+import { ensureSilverTable } from './committer/index.ts';
 import { admitContract } from './published-contract.ts';
 import type { RestCatalog } from './iceberg/index.ts';
 import type { Ledger } from './ledger/index.ts';

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BUCKETS, TOPICS } from '../../../local/buckets.ts';
-import { tableName } from '../../../src/lakehouse/committer/index.ts';
+import { tableName } from '../../../src/contracts/index.ts';
 import { cpuOf } from '../../meter/proc.ts';
 import type { Trial, TrialSetting } from '../contender.ts';
 import { latenciesOfRows } from '../latencies.ts';

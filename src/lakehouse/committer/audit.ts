@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { cupelError } from '../../errors.ts';
 import { groupId as groupIdOf } from '../deltas/index.ts';
@@ -6,7 +7,7 @@ import { IcebergTable } from '../iceberg/index.ts';
 import { auditName, auditPrefix } from './audit-name.ts';
 import { GROUP_PROPERTY, mergeAndCommit, outcomeOf, readManifests, UNCHANGED } from './commit-waiting.ts';
 import type { CommitterResources, Outcome } from './commit-waiting.ts';
-import { ensureSilverTable, evolveTable, TABLE_PROPERTIES, tableName } from './silver-table.ts';
+import { ensureSilverTable, evolveTable, TABLE_PROPERTIES } from './silver-table.ts';
 
 /** Files deleted at once. */
 const AT_ONCE = 16;

@@ -1,3 +1,4 @@
+import { tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { CupelError, cupelError } from '../../errors.ts';
 import { groupId as groupIdOf } from '../deltas/index.ts';
@@ -8,7 +9,7 @@ import type { ObjectStore } from '../object-store.ts';
 import { mergeDeltas } from './merge.ts';
 import type { Merged } from './merge.ts';
 import { Scratch } from './scratch.ts';
-import { ensureSilverTable, tableName } from './silver-table.ts';
+import { ensureSilverTable } from './silver-table.ts';
 
 /** Batches of one group: bounds the list that a crash leaves to look up. */
 export const MAX_GROUP = 200;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DuckDBValue } from '@duckdb/node-api';
+import { tableName } from '../../contracts/index.ts';
 import type { Column, CompiledContract, Value } from '../../contracts/index.ts';
 import { cupelError } from '../../errors.ts';
 import { formatTimestamp } from '../format.ts';
@@ -9,7 +10,6 @@ import type { Snapshot } from '../iceberg/index.ts';
 import type { CommitterResources } from './commit-waiting.ts';
 import { downloadDataFiles } from './download-data-files.ts';
 import { identifier, readParquet, Scratch } from './scratch.ts';
-import { tableName } from './silver-table.ts';
 
 /** Columns of an export: the contract's, then `_first_version`; of a log, then `_record_id`. */
 export function exportColumns(contract: CompiledContract): Column[] {

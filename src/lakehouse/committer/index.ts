@@ -19,4 +19,4 @@ export { ORPHAN_AGE_MS, sweepOrphans, sweepStaged } from './orphans.ts';
 export { sweepOps } from './sweep-ops.ts';
 export type { SweptOps } from './sweep-ops.ts';
 export { REBUILD_PROPERTY, rebuildTable } from './rebuild.ts';
-export { ensureSilverTable, tableName } from './silver-table.ts';
+export { ensureSilverTable } from './silver-table.ts';

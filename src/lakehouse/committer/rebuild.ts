@@ -1,4 +1,4 @@
-import { systemColumns } from '../../contracts/index.ts';
+import { systemColumns, tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { appendBatches } from '../append-log/index.ts';
 import { groupId as groupIdOf } from '../deltas/index.ts';
@@ -10,7 +10,7 @@ import type { CommitterResources, Outcome } from './commit-waiting.ts';
 import { partitionField, writeDataFile } from './data-file.ts';
 import { checkIncoming, loadIncoming } from './merge.ts';
 import { Scratch } from './scratch.ts';
-import { ensureSilverTable, tableName } from './silver-table.ts';
+import { ensureSilverTable } from './silver-table.ts';
 
 /** Name of the summary property that ties a snapshot to the rebuild that made it. */
 export const REBUILD_PROPERTY = 'cupel.rebuild-id';

@@ -16,11 +16,6 @@ export const TABLE_PROPERTIES = {
   'write.metadata.previous-versions-max': '20',
 };
 
-/** Full name of a contract's table, such as `silver.earthquakes`. */
-export function tableName(contract: CompiledContract): string {
-  return `${contract.sink.namespace}.${contract.sink.table}`;
-}
-
 const shape = (fields: readonly { name: string; type: string }[]): string =>
   fields.map(({ name, type }) => `${name} ${type}`).join(', ');
 

@@ -1,8 +1,9 @@
 import type { BigQuery } from '@google-cloud/bigquery';
+import { tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { cupelError } from '../../errors.ts';
 import { googleError } from '../../gcp/errors.ts';
-import { exportColumns, tableName } from '../committer/index.ts';
+import { exportColumns } from '../committer/index.ts';
 import type { AsOf, CommitterResources } from '../committer/index.ts';
 import { GOLD_TABLES } from '../gold/export-gold.ts';
 import type { GoldTable } from '../gold/export-gold.ts';

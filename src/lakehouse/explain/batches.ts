@@ -1,9 +1,8 @@
 import pLimit from 'p-limit';
-import { bucketOf } from '../../contracts/index.ts';
+import { bucketOf, tableName } from '../../contracts/index.ts';
 import type { CompiledContract, Row } from '../../contracts/index.ts';
 import { decodeParquetRows } from '../append-log/parquet-rows.ts';
 import { listFeed } from '../bronze/index.ts';
-import { tableName } from '../committer/silver-table.ts';
 import type { ChunkObject, DeltaStore, Manifest } from '../deltas/index.ts';
 import type { Ledger, LedgerState } from '../ledger/index.ts';
 import type { ObjectStore } from '../object-store.ts';

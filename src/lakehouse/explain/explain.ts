@@ -1,9 +1,8 @@
 import pLimit from 'p-limit';
-import { orderColumns } from '../../contracts/index.ts';
+import { orderColumns, tableName } from '../../contracts/index.ts';
 import type { CompiledContract, Row } from '../../contracts/index.ts';
 import { listBronze } from '../bronze/index.ts';
 import type { HourRange } from '../bronze/index.ts';
-import { tableName } from '../committer/index.ts';
 import type { CommitterResources } from '../committer/index.ts';
 import type { ChunkObject } from '../deltas/index.ts';
 import type { Ledger } from '../ledger/index.ts';

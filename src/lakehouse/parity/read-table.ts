@@ -1,4 +1,4 @@
-import { systemColumns } from '../../contracts/index.ts';
+import { systemColumns, tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { decodeLogRows } from '../append-log/merge-object.ts';
 import { listLog } from '../append-log/read-log.ts';
@@ -7,7 +7,6 @@ import type { CommitterResources } from '../committer/commit-waiting.ts';
 import { bucketOfFile } from '../committer/data-file.ts';
 import { downloadDataFiles } from '../committer/download-data-files.ts';
 import type { Scratch } from '../committer/scratch.ts';
-import { tableName } from '../committer/silver-table.ts';
 import { encodeParquet } from '../deltas/index.ts';
 import { IcebergTable } from '../iceberg/index.ts';
 import type { DataFile } from '../iceberg/index.ts';

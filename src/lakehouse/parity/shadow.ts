@@ -1,10 +1,9 @@
 import pLimit from 'p-limit';
-import { assembleContract } from '../../contracts/index.ts';
+import { assembleContract, tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { logFolder } from '../append-log/index.ts';
 import { commitWaiting, MAX_GROUP } from '../committer/commit-waiting.ts';
 import type { CommitterResources } from '../committer/commit-waiting.ts';
-import { tableName } from '../committer/silver-table.ts';
 import { contractUri as uriOf, publishContract } from '../contract-store.ts';
 import { IcebergTable } from '../iceberg/index.ts';
 import type { ObjectStore } from '../object-store.ts';

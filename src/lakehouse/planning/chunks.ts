@@ -1,6 +1,6 @@
+import { tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { partitionsOf } from '../bronze/index.ts';
-import { tableName } from '../committer/silver-table.ts';
 import { batchId, fingerprint } from '../deltas/index.ts';
 import type { Chunk, ChunkObject, Manifest } from '../deltas/index.ts';
 import { windowPartition } from '../pull/index.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
-import { tableName } from '../committer/silver-table.ts';
 import { batchId } from '../deltas/index.ts';
 import type { Chunk, StreamedSpan } from '../deltas/index.ts';
 import { bronzeHourOf } from './record.ts';

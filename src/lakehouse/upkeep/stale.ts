@@ -1,7 +1,6 @@
-import { isPolled } from '../../contracts/index.ts';
+import { isPolled, tableName } from '../../contracts/index.ts';
 import type { CompiledContract, PollFeed } from '../../contracts/index.ts';
 import { listFeed } from '../bronze/index.ts';
-import { tableName } from '../committer/index.ts';
 import type { Ledger, LedgerState } from '../ledger/index.ts';
 import type { ObjectStore } from '../object-store.ts';
 

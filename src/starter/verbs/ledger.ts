@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { tableName } from '../../lakehouse/committer/index.ts';
+import { tableName } from '../../contracts/index.ts';
 import { rebuildLedger } from '../../lakehouse/ledger/index.ts';
 import type { EventKind } from '../../lakehouse/ledger/index.ts';
 import { answer } from '../output.ts';
