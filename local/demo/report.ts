@@ -14,6 +14,7 @@ import { exportGold, GOLD_TABLES, NATIVE_SILVER_TABLES } from '../../src/lakehou
 import { IcebergTable } from '../../src/lakehouse/iceberg/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import type { Cloud } from '../cloud.ts';
+import type { Printer } from './print.ts';
 
 /** A table of Silver: an upsert table, a log, or one that Dataform makes in BigQuery. */
 export interface SilverReport {
@@ -137,4 +138,16 @@ export async function exportAll(
       const lines = await exportGold(resources.bigquery, table, layer);
       await writeFile(path.join(directory, `${layer}.${table.name}.ndjson`), lines.join(''));
     }
+}
+
+/** Prints what each layer holds. */
+export function printReport(print: Printer, report: Report): void {
+  print.line('');
+  print.line(`Bronze       ${report.bronze.objects} objects, ${report.quarantine.records} records in quarantine`);
+  for (const [name, { kind, rows, digest, snapshots }] of Object.entries(report.silver)) {
+    const what = { iceberg: `${snapshots} snapshots`, 'append-log': 'a log', bigquery: 'made by Dataform' }[kind];
+    print.line(`Silver       silver.${name}: ${rows} rows, ${what}, digest ${digest}`);
+  }
+  for (const [name, { rows }] of Object.entries(report.gold)) print.line(`Gold         gold.${name}: ${rows} rows`);
+  print.line(`Lineage      ${report.lineage.events} events of OpenLineage`);
 }

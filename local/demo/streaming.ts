@@ -1,39 +1,29 @@
-import type { Client } from '@temporalio/client';
-import type { CompiledContract } from '../../src/contracts/index.ts';
 import { digestTable } from '../../src/lakehouse/committer/index.ts';
 import { parityId, TASK_QUEUE } from '../../src/workflows/ids.ts';
 import type { ParityResult } from '../../src/workflows/parity-messages.ts';
-import type { ReportResources, StreamedReport } from './report.ts';
+import type { StreamedReport } from './report.ts';
+import type { Running } from './running.ts';
 import { DemoStream } from './stream.ts';
 import { killAtOnce, publishBackwards, publishPoison, raiseRules } from './unruly.ts';
 
-/** What the stage works with. */
-export interface StreamingStage {
-  client: Client;
-  resources: ReportResources;
-  contract: CompiledContract;
-  stateDirectory: string;
-  contractsDirectory: string;
-}
-
 /** Streams what polls publish, and then makes its life hard: the table has to be the one that a batch makes all the same. */
 export class Streaming {
-  readonly #stage: StreamingStage;
+  readonly #running: Running;
   readonly #stream: DemoStream;
   #kills = 0;
 
-  private constructor(stage: StreamingStage, stream: DemoStream) {
-    this.#stage = stage;
+  private constructor(running: Running, stream: DemoStream) {
+    this.#running = running;
     this.#stream = stream;
   }
 
-  static async start(stage: StreamingStage): Promise<Streaming> {
-    return new Streaming(stage, await DemoStream.start(stage.client, stage.contract.source));
+  static async start(running: Running): Promise<Streaming> {
+    return new Streaming(running, await DemoStream.start(running.client, running.contract.source));
   }
 
   /** The job dies while polls come: somewhere between a delta, its manifest and the acknowledgement. */
   midway(): void {
-    this.#kills += killAtOnce(this.#stage.stateDirectory, 'jobs');
+    this.#kills += killAtOnce(this.#running.stateDirectory, 'jobs');
   }
 
   /**
@@ -43,7 +33,7 @@ export class Streaming {
    * @param published messages that polls have published
    */
   async finish(published: number): Promise<Omit<StreamedReport, 'parity'>> {
-    const { resources, contract, stateDirectory, contractsDirectory } = this.#stage;
+    const { resources, contract, stateDirectory, contractsDirectory } = this.#running;
     const pubsub = await resources.pubsub();
     await raiseRules(contractsDirectory, contract.source);
     await this.#stream.update();
@@ -64,7 +54,7 @@ export class Streaming {
    * @throws Error when a single column of a single row differs
    */
   async prove(): Promise<StreamedReport['parity']> {
-    const { client, contract } = this.#stage;
+    const { client, contract } = this.#running;
     const { source } = contract;
     const { keys, objects, differences, equal, reportUri } = (await client.workflow.execute('parity', {
       workflowId: parityId(source),
