@@ -10,7 +10,17 @@ import { connectResources } from '../../src/activities/connect.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
 import { loadContract } from '../../src/lakehouse/contract-store.ts';
 import { temporalSettings } from '../../src/temporal.ts';
+import { streamId } from '../../src/workflows/ids.ts';
+import { resumeStream, streamStatus } from '../../src/workflows/stream/messages.ts';
 import type { DemoFolder } from './demo-run.ts';
+
+/** Does what an operator does who is told that jobs fail again and again, and knows why; whether there was need. */
+async function resumeIfOpen(client: Client, source: string): Promise<boolean> {
+  const handle = client.workflow.getHandle(streamId(source));
+  const { phase } = await handle.query(streamStatus);
+  if (phase === 'open') await handle.signal(resumeStream);
+  return phase === 'open';
+}
 
 /** A stream of the earthquakes on a cloud that a demo has kept, and ways to kill what runs there. */
 export class CloudStream {
@@ -32,6 +42,7 @@ export class CloudStream {
     const pubsub = await resources.pubsub();
     return {
       stream: await DemoStream.start(client, contract.source),
+      resumeIfOpen: () => resumeIfOpen(client, contract.source),
       publishBackwards: () => publishBackwards(resources, pubsub, contract),
       pubsub,
       close: () => temporal.close(),

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Message } from '../messages.ts';
 import { BrokerState } from './broker-state.ts';
@@ -103,15 +103,39 @@ function parse(text: string): BrokerEvent {
 
 const NEWLINE = 10;
 
-function* readEvents(file: string): Generator<BrokerEvent> {
-  let bytes: Buffer;
+/** Bytes of one read: a file may be longer than a buffer can be. */
+const READ = 8 << 20;
+
+/** Pieces of a file, one after the other; none where there is no file. */
+function* readPieces(file: string): Generator<Buffer> {
+  let open: number;
   try {
-    bytes = readFileSync(file);
+    open = openSync(file, 'r');
   } catch (error) {
     if ((error as { code?: string }).code === 'ENOENT') return; // the first start
     throw error;
   }
-  // What follows the last newline was cut off by a kill: that call was never answered.
-  for (let at = 0, end = bytes.indexOf(NEWLINE); end >= 0; at = end + 1, end = bytes.indexOf(NEWLINE, at))
-    yield parse(bytes.toString('utf8', at, end));
+  try {
+    for (;;) {
+      const piece = Buffer.allocUnsafe(READ);
+      const length = readSync(open, piece);
+      if (!length) return;
+      yield piece.subarray(0, length);
+    }
+  } finally {
+    closeSync(open);
+  }
+}
+
+/** What follows the last newline was cut off by a kill: that call was never answered. */
+function* readEvents(file: string): Generator<BrokerEvent> {
+  let open: Buffer[] = [];
+  for (const piece of readPieces(file)) {
+    let at = 0;
+    for (let end = piece.indexOf(NEWLINE); end >= 0; at = end + 1, end = piece.indexOf(NEWLINE, at)) {
+      yield parse(Buffer.concat([...open, piece.subarray(at, end)]).toString('utf8'));
+      open = [];
+    }
+    open.push(piece.subarray(at));
+  }
 }

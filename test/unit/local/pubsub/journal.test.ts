@@ -101,3 +101,15 @@ test('of a deleted topic and schema, others show that they are gone', () => {
   state.apply({ deletedTopic: TOPIC });
   expect(state.subscriptions.get(SUBSCRIPTION)!.spec.topic).toBe('_deleted-topic_');
 });
+
+test('lines that lie across two reads are read whole', () => {
+  const journal = new Journal(folder);
+  for (const event of everything()) journal.record(event);
+  const sizes = [3, 3, 5, 17, 0].map((megabytes) => (megabytes << 20) + 1);
+  for (const [at, size] of sizes.entries())
+    journal.record({ sent: [{ message: message(10 + at, Buffer.alloc(size, at)), to: [SUBSCRIPTION] }], topic: TOPIC });
+  journal.close();
+  const again = new Journal(folder);
+  expect(again.state).toEqual(journal.state);
+  again.close();
+});
