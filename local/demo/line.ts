@@ -36,30 +36,60 @@ export interface LineResult {
 
 /**
  * The whole demo between its start and its report: polls and the stream of what they publish, then the batch over the same, and beside
- * it what comes by files, apps and webhooks.
+ * it what comes by files, webhooks and apps.
  */
 export async function runLine(line: Line): Promise<LineResult> {
+  const others = new Others(line);
+  try {
+    return await runPolled(line, others);
+  } finally {
+    await others.ended(); // also after a failure: nothing goes on behind the back of a cloud that stops
+  }
+}
+
+async function runPolled(line: Line, others: Others): Promise<LineResult> {
   const { stages, running } = line;
   const streaming = line.streamed ? await Streaming.start(running) : undefined;
   const ingested = await stages.run('ingest', () => ingest(line, () => streaming?.midway()), ingestText);
-  const streamed = streaming && (await stages.run('stream', () => streaming.finish(ingested.published), streamText));
-  const batch = proveAndProcess(line, streaming);
-  // Whoever reports what they felt needs earthquakes in Silver; with them, all that comes in is independent of each other.
-  if (!streaming) await batch;
-  const parity = await withOthers(
-    batch,
-    runFiles(running, stages),
-    runReports(running, stages),
-    runWebhooks(running, stages),
-  );
-  return { ingested, ...(streamed && parity ? { streamed: { ...streamed, parity } } : {}) };
+  if (!streaming) {
+    await processPolled(line);
+    others.start(runFiles, runWebhooks, runReports);
+    await others.all();
+    return { ingested };
+  }
+  const finish = () => streaming.finish(ingested.published, () => others.start(runFiles, runWebhooks));
+  const streamed = await stages.run('stream', finish, streamText);
+  others.start(runReports); // of earthquakes that are in Silver by now
+  // Before a batch over the same records touches the table.
+  const parity = await stages.run('parity', () => streaming.prove(), parityText);
+  await processPolled(line);
+  await others.all();
+  return { ingested, streamed: { ...streamed, parity } };
 }
 
-/** Waits for all, also where one fails: nothing goes on behind the back of a cloud that stops. */
-async function withOthers<T>(first: Promise<T>, ...others: Promise<void>[]): Promise<T> {
-  await Promise.allSettled([first, ...others]);
-  await Promise.all(others);
-  return first;
+/** The other ways in, each a stage of its own beside what is polled. */
+class Others {
+  readonly #line: Line;
+  readonly #begun: Promise<void>[] = [];
+
+  constructor(line: Line) {
+    this.#line = line;
+  }
+
+  start(...stages: ((running: Running, stages: Stages) => Promise<void>)[]): void {
+    for (const run of stages) this.#begun.push(run(this.#line.running, this.#line.stages));
+    void this.ended(); // a failure shows in all(), and must not go unhandled until then
+  }
+
+  /** @throws Error of the first that failed */
+  async all(): Promise<void> {
+    await Promise.all(this.#begun);
+  }
+
+  /** Waits for all, whether they failed or not. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#begun);
+  }
 }
 
 async function ingest({ running, feed, usgs, print }: Line, midway: () => void): Promise<Ingested> {
@@ -84,16 +114,6 @@ function streamText({ messages, batches, kills, launches }: Omit<StreamedReport,
   return `${messages} messages in ${batches} batches: each record three times, backwards, two rules versions, ${kills} kills, ${launches} jobs`;
 }
 
-/** The stream's table is proved before a batch over the same records touches it. */
-async function proveAndProcess(
-  { running, feed, stages }: Line,
-  streaming: Streaming | undefined,
-): Promise<StreamedReport['parity'] | undefined> {
-  const parity = streaming && (await stages.run('parity', () => streaming.prove(), parityText));
-  pipelineStages(stages, await runPipeline(running, feed));
-  return parity;
-}
-
 function parityText({ keys, objects, differences }: StreamedReport['parity']): string {
   return `${keys} keys recomputed from ${objects} objects in batch, ${differences} differ in any column`;
 }
@@ -106,13 +126,15 @@ function hoursOf(feed: DemoFeed): { from: string; to: string } {
   return canonicalRange({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
 }
 
-async function runPipeline({ client }: Running, feed: DemoFeed): Promise<PipelineResult> {
+/** The batch over all that was polled. */
+async function processPolled({ running, feed, stages }: Line): Promise<void> {
   const { from, to } = hoursOf(feed);
-  return (await client.workflow.execute('pipeline', {
+  const result = (await running.client.workflow.execute('pipeline', {
     workflowId: pipelineId(SOURCE, from, to),
     taskQueue: TASK_QUEUE,
     args: [{ source: SOURCE, from, to }],
   })) as PipelineResult;
+  pipelineStages(stages, result);
 }
 
 function pipelineStages(stages: Stages, { plan, batches, gold, refusedObjects, stageMs }: PipelineResult): void {

@@ -31,8 +31,10 @@ export class Streaming {
    * middle of commits.
    *
    * @param published messages that polls have published
+   * @param meanwhile called when the worker has died: what was running for the stream is missed after a heartbeat's time only, in which the
+   *   next worker can do something else
    */
-  async finish(published: number): Promise<Omit<StreamedReport, 'parity'>> {
+  async finish(published: number, meanwhile: () => void): Promise<Omit<StreamedReport, 'parity'>> {
     const { resources, contract, stateDirectory, contractsDirectory } = this.#running;
     const pubsub = await resources.pubsub();
     await raiseRules(contractsDirectory, contract.source);
@@ -40,6 +42,7 @@ export class Streaming {
     await publishPoison(pubsub, resources, contract);
     const second = await publishBackwards(resources, pubsub, contract);
     this.#kills += killAtOnce(stateDirectory, 'worker');
+    meanwhile();
     const third = await publishBackwards(resources, pubsub, contract);
     // What the job that died held comes again when its leases end: by now they have.
     await this.#stream.untilSettled(published + 1 + second + third);
