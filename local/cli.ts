@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { DEMO_TOOLS, ensureTools, PROJECT } from '../scripts/tools.ts';
 import { launchCloud, runningCloud, stopCloud } from './launch.ts';
-import type { CloudFile } from './serve.ts';
+import type { CloudFile } from './cloud-file.ts';
 import { notedServers } from './servers-file.ts';
 import type { NotedServer } from './servers-file.ts';
 

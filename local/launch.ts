@@ -5,8 +5,8 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runs } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
-import { cloudFile } from './serve.ts';
-import type { CloudFile } from './serve.ts';
+import { cloudFile } from './cloud-file.ts';
+import type { CloudFile } from './cloud-file.ts';
 
 /** A cloud in a process of its own. */
 export interface LaunchedCloud extends CloudFile {

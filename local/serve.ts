@@ -1,21 +1,13 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { cloudFile } from './cloud-file.ts';
+import type { CloudFile } from './cloud-file.ts';
 import { startCloud } from './cloud.ts';
 import type { Cloud } from './cloud.ts';
 import { identityOf } from './process-identity.ts';
-import type { ProcessIdentity } from './process-identity.ts';
 import { afterTheLastOne, noteServers, serversFile } from './servers-file.ts';
 import { lockState } from './state-lock.ts';
-
-/** What a running cloud says of itself, in `<state>/cloud.json`. */
-export interface CloudFile extends ProcessIdentity {
-  env: Record<string, string>;
-  urls: Cloud['urls'];
-}
-
-/** Where a running cloud says so. */
-export const cloudFile = (stateDirectory: string): string => path.join(stateDirectory, 'cloud.json');
 
 async function announce(stateDirectory: string, { env, urls }: Cloud): Promise<void> {
   const content: CloudFile = { ...identityOf(process.pid), env, urls };
@@ -90,7 +82,5 @@ async function serve(): Promise<void> {
   }
 }
 
-if (import.meta.main) {
-  await serve();
-  process.exit(0); // gRPC channels of clients may hold the loop open
-}
+await serve();
+process.exit(0); // gRPC channels of clients may hold the loop open

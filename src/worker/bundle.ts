@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { cupelError } from '../errors.ts';
 
 const PROJECT = path.dirname(path.dirname(import.meta.dirname));
@@ -21,6 +20,8 @@ export async function workflowSources(): Promise<string> {
 
 /** Makes a bundle of the workflows: seconds of webpack. */
 export async function bundleWorkflows(): Promise<string> {
+  // Loaded here, since whoever only asks for the name of a bundle pays for none of it.
+  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(WORKFLOWS, 'index.ts'),
     workflowInterceptorModules: [path.join(WORKFLOWS, 'lineage/interceptors.ts')],

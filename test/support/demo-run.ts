@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Report } from '../../local/demo/report.ts';
-import type { CloudFile } from '../../local/serve.ts';
+import type { CloudFile } from '../../local/cloud-file.ts';
 import { PROJECT } from '../../scripts/tools.ts';
 
 const run = promisify(execFile);
