@@ -19,7 +19,7 @@ import { provisionSubscriptions } from './subscriptions.ts';
 import { noteJob, superviseServer } from './supervise.ts';
 import { prepareTables } from './tables.ts';
 import { startPubsub } from './pubsub/server.ts';
-import { startStorage } from './storage/start.ts';
+import { startStorage, storageRoot } from './storage/start.ts';
 import { writeProfile } from './temporal/profile.ts';
 import { startTemporal } from './temporal/start.ts';
 import { webhookSecrets } from './webhook-secrets.ts';
@@ -59,14 +59,18 @@ type Stoppable = { stop(): Promise<void> };
 /** Starts servers and remembers how to stop them, the last one first. */
 class Started {
   readonly #servers: Stoppable[] = [];
+  #stopped = false;
 
+  /** One that is there only after everything was stopped, since another one failed, is stopped at once. */
   async add<T extends Stoppable>(starting: Promise<T>): Promise<T> {
     const server = await starting;
-    this.#servers.push(server);
+    if (this.#stopped) await server.stop();
+    else this.#servers.push(server);
     return server;
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     for (const server of this.#servers.splice(0).reverse()) await server.stop();
   }
 }
@@ -137,16 +141,29 @@ function startMessages(options: CloudOptions, metadata: MetadataServer, storageU
   });
 }
 
+/** Ports of servers that others have to know before they are there. */
+interface Ports {
+  storage: number;
+  warehouse: number;
+  catalog: number;
+}
+
+const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
+
+async function choosePorts({ ports = {} }: CloudOptions): Promise<Ports> {
+  const { storage = await freePort(), warehouse = await freePort(), catalog = await freePort() } = ports;
+  return { storage, warehouse, catalog };
+}
+
 /** Identity, messages and objects: what everything else stands on. */
-async function startFoundation(started: Started, options: CloudOptions, env: Record<string, string>) {
+async function startFoundation(started: Started, options: CloudOptions, env: Record<string, string>, ports: Ports) {
   const metadata = await started.add(startMetadata({ projectId: PROJECT_ID }));
   Object.assign(env, { GCE_METADATA_HOST: metadata.host, METADATA_SERVER_DETECTION: 'assume-present' });
   // Pub/Sub's own clients of the others take their tokens there from the start.
   Object.assign(process.env, env);
-  const storagePort = options.ports?.storage ?? (await freePort());
-  const bigqueryPort = options.ports?.warehouse ?? (await freePort());
-  const at = (port: number): string => `http://127.0.0.1:${port}`;
-  const pubsubServer = await started.add(startMessages(options, metadata, at(storagePort), at(bigqueryPort)));
+  const pubsubServer = await started.add(
+    startMessages(options, metadata, urlOf(ports.storage), urlOf(ports.warehouse)),
+  );
   env.PUBSUB_EMULATOR_HOST = pubsubServer.endpoint;
   // Functions and our own clients run in this process and read its environment, as they do in the cloud.
   Object.assign(process.env, env);
@@ -156,47 +173,47 @@ async function startFoundation(started: Started, options: CloudOptions, env: Rec
     startStorage({
       ...foldersOf(options),
       pubsubEndpoint: pubsubServer.endpoint,
-      port: storagePort,
+      port: ports.storage,
       onRestart: (url) => notifyOfObjects(storageAt(url), pubsub),
     }),
   );
   env.CUPEL_STORAGE_ENDPOINT = storageServer.url;
   const storage = storageAt(storageServer.url);
   await provision(storage, pubsub);
-  return { metadata, pubsub, storageServer, bigqueryPort, store: new ObjectStore(storage) };
+  return { metadata, pubsub, store: new ObjectStore(storage) };
 }
 
 type Foundation = Awaited<ReturnType<typeof startFoundation>>;
 
-/** The catalog and BigQuery, side by side: BigQuery needs only the catalog's address. */
+/** The catalog and BigQuery, side by side and beside the foundation: they take longest, and need only addresses to start. */
 async function startTables(
   started: Started,
   options: CloudOptions,
   env: Record<string, string>,
-  { storageServer, bigqueryPort, store }: Foundation,
-) {
+  ports: Ports,
+): Promise<void> {
   const folders = foldersOf(options);
-  const port = options.ports?.catalog ?? (await freePort());
-  const catalog = { name: CATALOG, uri: `http://127.0.0.1:${port}`, warehouse: WAREHOUSE };
-  const [, bigquery] = await Promise.all([
+  const storageUrl = urlOf(ports.storage);
+  const catalog = { name: CATALOG, uri: urlOf(ports.catalog), warehouse: WAREHOUSE };
+  env.CUPEL_CATALOG_URI = catalog.uri;
+  env.CUPEL_BIGQUERY_ENDPOINT = urlOf(ports.warehouse);
+  await Promise.all([
     started.add(
-      startCatalog({ ...folders, warehouse: WAREHOUSE, projectId: PROJECT_ID, storageUrl: storageServer.url, port }),
+      startCatalog({ ...folders, warehouse: WAREHOUSE, projectId: PROJECT_ID, storageUrl, port: ports.catalog }),
     ),
     started.add(
       startBigQuery({
         projectId: PROJECT_ID,
         logDirectory: folders.logDirectory,
-        storageRoot: storageServer.root,
+        storageRoot: storageRoot(options.stateDirectory),
         // It survives the death of its process, as BigQuery's own would.
         stateDirectory: folders.stateDirectory,
-        store,
+        store: new ObjectStore(storageAt(storageUrl)),
         catalog,
-        port: bigqueryPort,
+        port: ports.warehouse,
       }),
     ),
   ]);
-  env.CUPEL_CATALOG_URI = catalog.uri;
-  env.CUPEL_BIGQUERY_ENDPOINT = bigquery.url;
 }
 
 /** Dataform and Dataflow: what runs jobs. Jobs get the environment as it is when they start. */
@@ -234,12 +251,19 @@ function jobCommand(image: string, parameters: Record<string, string>): { comman
   return { command: process.execPath, args: [path.join(PROJECT, program), ...given] };
 }
 
+/** What comes second, once the first has come or has failed. */
+async function after<T>(first: Promise<unknown>, second: Promise<T>): Promise<T> {
+  await Promise.allSettled([first]);
+  return second;
+}
+
 /** Functions, the events that call them, and the worker. */
 async function startProduct(
   started: Started,
   options: CloudOptions,
   env: Record<string, string>,
   { metadata, pubsub }: Foundation,
+  tables: Promise<void>,
 ) {
   Object.assign(process.env, env);
   const functions = await started.add(startFunctions((token, audience) => metadata.verify(token, audience)));
@@ -258,38 +282,39 @@ async function startProduct(
   };
   await Promise.all([
     started.add(startEventarc(events)),
-    started.add(startWorker(env, foldersOf(options).logDirectory)),
-    prepareTables(env, path.join(options.stateDirectory, 'bigquery')).then((contracts) =>
-      provisionSubscriptions(pubsub, PROJECT_ID, contracts),
-    ),
+    // It stops before the tables do.
+    started.add(after(tables, startWorker(env, foldersOf(options).logDirectory))),
+    tables
+      .then(() => prepareTables(env, path.join(options.stateDirectory, 'bigquery')))
+      .then((contracts) => provisionSubscriptions(pubsub, PROJECT_ID, contracts)),
   ]);
 }
 
 async function startAll(started: Started, options: CloudOptions): Promise<Omit<Cloud, 'stop'>> {
-  const { ports = {} } = options;
   const folders = foldersOf(options);
   await mkdir(folders.logDirectory, { recursive: true });
   const env = await common(options);
+  const ports = await choosePorts(options);
   const slow = Promise.all([
     workflowBundle(),
     started.add(
       startTemporal({
         ...folders,
         namespace: NAMESPACE,
-        ...portOf(ports.temporal),
-        ...(ports.temporalUi ? { uiPort: ports.temporalUi } : {}),
+        ...portOf(options.ports?.temporal),
+        ...(options.ports?.temporalUi ? { uiPort: options.ports.temporalUi } : {}),
       }),
     ),
   ]);
-  slow.catch(() => undefined); // awaited below; a failure in between must not go unhandled
-  const foundation = await startFoundation(started, options, env);
-  await startTables(started, options, env, foundation);
+  const tables = startTables(started, options, env, ports);
+  for (const starting of [slow, tables]) starting.catch(() => undefined); // awaited below; a failure in between must not go unhandled
+  const foundation = await startFoundation(started, options, env, ports);
   await startJobs(started, options, env, foundation);
   const [, temporal] = await slow;
   Object.assign(env, await writeProfile(options.stateDirectory, { address: temporal.address, namespace: NAMESPACE }));
-  await startProduct(started, options, env, foundation);
-  const { CUPEL_CATALOG_URI: catalog = '', CUPEL_BIGQUERY_ENDPOINT: warehouse = '' } = env;
-  return { env, urls: { temporal: temporal.uiUrl, storage: foundation.storageServer.url, catalog, warehouse } };
+  await startProduct(started, options, env, foundation, tables);
+  const [storage, catalog, warehouse] = [urlOf(ports.storage), urlOf(ports.catalog), urlOf(ports.warehouse)];
+  return { env, urls: { temporal: temporal.uiUrl, storage, catalog, warehouse } };
 }
 
 /** Starts every service on the loopback interface. What one that fails leaves behind is stopped. */

@@ -17,7 +17,10 @@ export interface StorageOptions {
   onRestart?: (url: string) => Promise<void>;
 }
 
-/** A running Cloud Storage server; `root` holds `<bucket>/<object>` as files, to be read only. */
+/** Folder that holds `<bucket>/<object>` as files, to be read only. */
+export const storageRoot = (stateDirectory: string): string => path.resolve(stateDirectory, 'storage');
+
+/** A running Cloud Storage server; `root` is its {@link storageRoot}. */
 export interface StorageServer {
   url: string;
   root: string;
@@ -27,7 +30,7 @@ export interface StorageServer {
 /** Starts fake-gcs-server on files. */
 export async function startStorage(options: StorageOptions): Promise<StorageServer> {
   const port = options.port ?? (await freePort());
-  const root = path.resolve(options.stateDirectory, 'storage');
+  const root = storageRoot(options.stateDirectory);
   await mkdir(root, { recursive: true });
   const url = `http://127.0.0.1:${port}`;
   const server = await superviseServer({
