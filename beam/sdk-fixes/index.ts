@@ -7,6 +7,7 @@ import { installChannelErrors } from './channel-errors.ts';
 import { installDataOrder } from './data-order.ts';
 import { installExternalEnvironments } from './external-environments.ts';
 import { installFlushBuffer } from './flush-buffer.ts';
+import { installLazyPubsub } from './lazy-pubsub.ts';
 import { installMetricLabel } from './metric-label.ts';
 import { installMetricReset } from './metric-reset.ts';
 import { installNumberCoder } from './number-coder.ts';
@@ -19,6 +20,7 @@ import { installVarint } from './varint.ts';
 import { installWorkerId } from './worker-id.ts';
 
 installOneGrpc();
+installLazyPubsub();
 installMessageSize();
 installAsyncDoFns();
 installOfferArtifacts();

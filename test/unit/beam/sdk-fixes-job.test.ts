@@ -71,3 +71,17 @@ test('one-grpc: a client of a job service can be made where two versions of gRPC
   expect(withFixes({}, body).told).toBe('Channel credentials must be a ChannelCredentials object');
   expect(withFixes({ 'one-grpc': 'installOneGrpc' }, body).told).toBe('made');
 });
+
+test('lazy-pubsub: the old Pub/Sub client is loaded when its message type is asked for, and not before', () => {
+  const body = `
+    require('apache-beam');
+    const loaded = () => Object.keys(require.cache).some((file) => file.includes('/google-gax/'));
+    const before = loaded();
+    const sdk = require('node:module').createRequire(require.resolve('apache-beam'));
+    const { PubsubMessage } = sdk('@google-cloud/pubsub').protos.google.pubsub.v1;
+    const bytes = PubsubMessage.encode({ messageId: '7' }).finish();
+    tell({ before, after: loaded(), id: PubsubMessage.decode(bytes).messageId });`;
+  expect(withFixes({}, body).told).toMatchObject({ before: true });
+  const told = { before: false, after: true, id: '7' };
+  expect(withFixes({ 'lazy-pubsub': 'installLazyPubsub' }, body).told).toEqual(told);
+});
