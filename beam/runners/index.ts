@@ -4,25 +4,18 @@ import { dataflowOptions } from './dataflow-options.ts';
 import { dataflowRunner } from './dataflow.ts';
 import { directRunner } from './direct.ts';
 import { portableRunner } from './portable.ts';
+import type { RunnerValues } from './options.ts';
 import type { JobRunner } from './runner.ts';
 
 export { dataflowOptions } from './dataflow-options.ts';
 export type { DataflowOptions } from './dataflow-options.ts';
 export { dataflowRunner } from './dataflow.ts';
 export { directRunner } from './direct.ts';
+export { RUNNER_OPTIONS } from './options.ts';
+export type { RunnerValues } from './options.ts';
 export { portableRunner } from './portable.ts';
 export type { PortableJob, PortableJobRunner, PortableOptions } from './portable.ts';
 export type { JobRunner, Pipeline } from './runner.ts';
-
-/** Options of a job that choose its runner; neither is a parameter of the template. */
-export const RUNNER_OPTIONS = {
-  runner: { type: 'string' },
-  'job-endpoint': { type: 'string' },
-  'pipeline-options': { type: 'string' },
-} as const;
-
-/** What a job was told of its runner. */
-export type RunnerValues = { [Option in keyof typeof RUNNER_OPTIONS]?: string };
 
 const PORTABLE = ['prism', 'flink'];
 

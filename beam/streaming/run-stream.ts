@@ -7,7 +7,7 @@ import type { StreamedMessage, StreamLog } from '../../src/lakehouse/streams/ind
 import type { Chunk } from '../../src/lakehouse/deltas/index.ts';
 import type { openContract } from '../job-resources.ts';
 import { kappa } from '../pipeline.ts';
-import { directRunner } from '../sdk.ts';
+import { directRunner } from '../runners/direct.ts';
 import { STREAM_PARTITION } from '../sources/message-block.ts';
 import { streamedMessages } from '../sources/streamed-messages.ts';
 import { Backlog } from './backlog.ts';
@@ -50,24 +50,21 @@ export class Stream {
   readonly #parameters: StreamParameters;
   readonly #resources: StreamResources;
   readonly #backlog: Backlog;
-  readonly #stopping = new AbortController();
+  readonly #drained: AbortSignal;
   #next = 1;
   #messages = 0;
   #batches = 0;
 
-  constructor(parameters: StreamParameters, resources: StreamResources) {
+  /** @param drained lets the batch in work end and gives the rest back */
+  constructor(parameters: StreamParameters, resources: StreamResources, drained: AbortSignal) {
+    this.#drained = drained;
     this.#parameters = parameters;
     this.#resources = resources;
     this.#backlog = new Backlog(resources.deltas, maxLagMs(resources.contract));
   }
 
-  /** Lets the batch in work end and gives the rest back: the job is drained. */
-  stop(): void {
-    this.#stopping.abort();
-  }
-
   /**
-   * Runs until it is stopped.
+   * Runs until it is drained.
    *
    * @throws whatever ends a batch: nothing of it is acknowledged then, and it is delivered again
    */
@@ -79,9 +76,8 @@ export class Stream {
     const options = { flowControl, minAckDeadline };
     const subscription = this.#resources.pubsub.subscription(this.#parameters.subscription, options);
     const inbox = new Inbox(subscription, { maxMessages: maxBatch, maxLatencyMs: maxLatencySeconds * 1000 });
-    const { signal } = this.#stopping;
-    signal.addEventListener('abort', () => inbox.stop());
-    if (signal.aborted) inbox.stop();
+    this.#drained.addEventListener('abort', () => inbox.stop());
+    if (this.#drained.aborted) inbox.stop();
     try {
       for (let batch = await inbox.next(); batch.length; batch = await inbox.next()) await this.#process(batch);
     } finally {
@@ -103,7 +99,7 @@ export class Stream {
 
   async #process(messages: Message[]): Promise<void> {
     const { contract, deltas } = this.#resources;
-    const lag = await this.#backlog.belowLimit(this.#stopping.signal);
+    const lag = await this.#backlog.belowLimit(this.#drained);
     const streamed = messages.map(toStreamed);
     const chunk = toStreamChunk(contract, streamed, STREAM_PARTITION);
     // The same messages delivered again, since their acknowledgement was lost.

@@ -3,16 +3,8 @@ import { readEnvironment } from '../../src/gcp/env.ts';
 import { portableRunner } from '../runners/index.ts';
 import type { PortableJob } from '../runners/index.ts';
 import type { StreamParameters } from './run-stream.ts';
+import type { WINDOW_OPTIONS } from './window-options.ts';
 import { windowedStream } from './windowed-stream.ts';
-
-const TEXT = { type: 'string' } as const;
-
-/** Options of a stream on a portable runner, all of them texts; none is a parameter of the template. */
-export const WINDOW_OPTIONS = {
-  'expansion-service': TEXT,
-  'window-seconds': TEXT,
-  'allowed-lateness-seconds': TEXT,
-} as const;
 
 type Values = Partial<Record<keyof typeof WINDOW_OPTIONS | 'runner' | 'job-endpoint', string>>;
 
