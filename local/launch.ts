@@ -61,7 +61,7 @@ export async function launchCloud(stateDirectory: string, args: string[] = []): 
     if (ended || Date.now() > deadline) {
       child.kill('SIGTERM');
       throw new Error(
-        `the cloud did not start; see ${logFile}\n${readFileSync(logFile, 'utf8').split('\n').slice(-20).join('\n')}`,
+        `the cloud did not start; see ${logFile}\n${readFileSync(logFile, 'utf8').split('\n').slice(-80).join('\n')}`,
       );
     }
     await delay(50);

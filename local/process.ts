@@ -85,7 +85,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
 }
 
 function tail(file: string): string {
-  return readFileSync(file, 'utf8').split('\n').slice(-15).join('\n');
+  return readFileSync(file, 'utf8').split('\n').slice(-60).join('\n');
 }
 
 /**

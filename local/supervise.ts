@@ -151,13 +151,30 @@ class Supervisor implements SupervisedServer {
   }
 }
 
+/** Times that a server is started which ends before it was ever ready: some take further ports by themselves, and may lose the race for one. */
+const FIRST_STARTS = 3;
+
+/** Starts the first process of a server. */
+async function firstStart(command: SupervisedCommand): Promise<ServerProcess> {
+  for (let start = 1; ; start += 1) {
+    try {
+      return await spawnNoted(command);
+    } catch (error) {
+      if (start === FIRST_STARTS) throw error;
+      process.stderr.write(
+        `supervisor: ${(error as Error).message}\nsupervisor: ${command.name} is started once more\n`,
+      );
+    }
+  }
+}
+
 /**
  * Starts a server, waits until it is ready, and starts it again, on the same ports and state, whenever it dies.
  *
- * @throws Error when it does not become ready the first time
+ * @throws Error when it does not become ready at first
  */
 export async function superviseServer(command: SupervisedCommand): Promise<SupervisedServer> {
-  const server = new Supervisor(command, await spawnNoted(command));
+  const server = new Supervisor(command, await firstStart(command));
   supervised.set(command.name, server);
   told();
   return server;
