@@ -71,14 +71,17 @@ class Thread {
 
 /** Worker threads of one job in this process. */
 export class Pool {
+  readonly #contract: string;
+  readonly #most = threadCount();
   readonly #threads: Thread[];
   /** One queue for all: whatever takes long, takes the others' turn. */
   readonly #limit;
 
   /** @param contract URI of the contract */
   constructor(contract: string) {
-    this.#threads = Array.from({ length: threadCount() }, () => new Thread(contract));
-    this.#limit = pLimit(IN_WORK * this.#threads.length);
+    this.#contract = contract;
+    this.#threads = [new Thread(contract)];
+    this.#limit = pLimit(IN_WORK * this.#most);
   }
 
   /** Asks the least busy thread, as soon as one has room. */
@@ -96,8 +99,13 @@ export class Pool {
     return Promise.all(this.#threads.map(askOne));
   }
 
+  /** The least busy thread; another one where all have something to do: what little there is in a small batch is done by one. */
   #idlest(): Thread {
-    return this.#threads.reduce((best, thread) => (thread.load < best.load ? thread : best));
+    const idlest = this.#threads.reduce((best, thread) => (thread.load < best.load ? thread : best));
+    if (!idlest.load || this.#threads.length === this.#most) return idlest;
+    const another = new Thread(this.#contract);
+    this.#threads.push(another);
+    return another;
   }
 
   async stop(): Promise<void> {
