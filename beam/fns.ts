@@ -82,7 +82,8 @@ export class ParseBlocks {
     this.batches.set(name, parsing);
     const { bundle, work } = parsing;
     const batch = batchOf(this.parameters, own);
-    work.add(poolOf(this.parameters).ask({ op: 'parse', batch, bundle, element }));
+    const place = 'place' in element ? element.place : undefined;
+    work.add(poolOf(this.parameters).ask({ op: 'parse', batch, bundle, element }, place));
   }
 
   async *finishBundle(): AsyncGenerator<unknown> {

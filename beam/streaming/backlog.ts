@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeltaStore } from '../../src/lakehouse/deltas/index.ts';
+import { isSettled } from '../../src/lakehouse/streams/index.ts';
 
 /** A batch that was published and that nobody is known to have committed. */
 interface Unsettled {
@@ -14,12 +15,12 @@ const LOOK_MS = 500;
 
 /** What the committer has yet to take. It makes a stream wait: messages are better off in Pub/Sub than in files nobody takes. */
 export class Backlog {
-  readonly #deltas: Pick<DeltaStore, 'readDone'>;
+  readonly #deltas: Pick<DeltaStore, 'readDone' | 'readManifest'>;
   readonly #maxLagMs: number;
   readonly #unsettled: Unsettled[] = [];
 
   /** @param maxLagMs age of the oldest batch from which on the stream waits */
-  constructor(deltas: Pick<DeltaStore, 'readDone'>, maxLagMs: number) {
+  constructor(deltas: Pick<DeltaStore, 'readDone' | 'readManifest'>, maxLagMs: number) {
     this.#deltas = deltas;
     this.#maxLagMs = maxLagMs;
   }
@@ -31,7 +32,8 @@ export class Backlog {
   /** Milliseconds that the oldest batch waits; 0 when all are settled. */
   async lagMs(): Promise<number> {
     for (let oldest = this.#unsettled[0]; oldest; oldest = this.#unsettled[0]) {
-      if (!(await this.#deltas.readDone(oldest.table, oldest.batchId))) return Date.now() - oldest.atMs;
+      const now = Date.now();
+      if (!(await isSettled(this.#deltas, oldest, now))) return now - oldest.atMs;
       this.#unsettled.shift();
     }
     return 0;

@@ -1,9 +1,10 @@
 import type { JsonKind } from '../../src/contracts/index.ts';
 import type { Chunk, ChunkObject, DeltaFile } from '../../src/lakehouse/deltas/index.ts';
+import type { ListedObject } from '../sources/lanes.ts';
 import type { MessageBlock, StagedMessages } from '../sources/message-block.ts';
 
 /** What a job reads at once: an object of Bronze, or messages of a subscription, here or staged. */
-export type SourceElement = ChunkObject | MessageBlock | StagedMessages;
+export type SourceElement = ChunkObject | ListedObject | MessageBlock | StagedMessages;
 
 /** The batch that is being made, as threads need to know it. */
 export interface BatchReference {

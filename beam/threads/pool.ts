@@ -20,6 +20,8 @@ type Waiting = PromiseWithResolvers<unknown>;
 class Thread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  /** Questions that only this thread is to answer wait here for their turn. */
+  readonly own = pLimit(IN_WORK);
   #next = 0;
 
   constructor(contract: string) {
@@ -71,33 +73,51 @@ class Thread {
 
 /** Worker threads of one job in this process. */
 export class Pool {
+  readonly #contract: string;
+  readonly #most = threadCount();
   readonly #threads: Thread[];
   /** One queue for all: whatever takes long, takes the others' turn. */
   readonly #limit;
 
   /** @param contract URI of the contract */
   constructor(contract: string) {
-    this.#threads = Array.from({ length: threadCount() }, () => new Thread(contract));
-    this.#limit = pLimit(IN_WORK * this.#threads.length);
+    this.#contract = contract;
+    this.#threads = [new Thread(contract)];
+    this.#limit = pLimit(IN_WORK * this.#most);
   }
 
-  /** Asks the least busy thread, as soon as one has room. */
-  ask<Op extends Question['op']>(question: Extract<Question, { op: Op }>): Promise<Answers[Op]> {
-    return this.#limit(() => this.#idlest().ask(question) as Promise<Answers[Op]>);
+  /**
+   * Asks the least busy thread, as soon as one has room.
+   *
+   * @param place from 0 up to 1: questions of one place are asked of one thread. Default: any
+   */
+  ask<Op extends Question['op']>(question: Extract<Question, { op: Op }>, place?: number): Promise<Answers[Op]> {
+    if (place === undefined) return this.#limit(() => this.#idlest().ask(question) as Promise<Answers[Op]>);
+    const thread = this.#threadAt(Math.floor(place * this.#most));
+    return thread.own(() => thread.ask(question) as Promise<Answers[Op]>);
   }
 
   /** Asks every thread, each as soon as it has answered what was asked before; no thread waits for another. */
   async askAll<Op extends Question['op']>(question: Extract<Question, { op: Op }>): Promise<Answers[Op][]> {
-    await this.#limit(() => undefined); // first come, first served: all that was asked before is with a thread now
+    // First come, first served: behind these, all that was asked before is with a thread.
+    await this.#limit(() => undefined);
     const askOne = async (thread: Thread): Promise<Answers[Op]> => {
+      await thread.own(() => undefined);
       await thread.quiet();
       return (await thread.ask(question)) as Answers[Op];
     };
     return Promise.all(this.#threads.map(askOne));
   }
 
+  /** The least busy thread; another one where all have something to do: what little there is in a small batch is done by one. */
   #idlest(): Thread {
-    return this.#threads.reduce((best, thread) => (thread.load < best.load ? thread : best));
+    const idlest = this.#threads.reduce((best, thread) => (thread.load < best.load ? thread : best));
+    return !idlest.load || this.#threads.length === this.#most ? idlest : this.#threadAt(this.#threads.length);
+  }
+
+  #threadAt(index: number): Thread {
+    while (this.#threads.length <= index) this.#threads.push(new Thread(this.#contract));
+    return this.#threads[index] as Thread;
   }
 
   async stop(): Promise<void> {

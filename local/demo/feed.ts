@@ -4,8 +4,8 @@ import type { Poll } from '../usgs/polls.ts';
 import { simulatePolls } from '../usgs/simulator/simulate.ts';
 import type { DemoOptions } from './options.ts';
 
-/** Days of the simulated feed: some hundred polls, each of which takes a third of a second. */
-const SIMULATED_DAYS = 4;
+/** Days of the simulated feed: some seventy polls, each of which takes a third of a second. */
+const SIMULATED_DAYS = 3;
 
 /** What the demo polls. */
 export interface DemoFeed {

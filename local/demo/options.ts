@@ -20,7 +20,7 @@ export const HELP = `Runs the whole lakehouse on this machine: polls → Bronze 
 
   npm run demo -- [options]
 
-  --feed DIR     recorded polls: every *.geojson.gz below DIR (default: four simulated days); "live" polls the real site
+  --feed DIR     recorded polls: every *.geojson.gz below DIR (default: three simulated days); "live" polls the real site
   --from T       only polls generated at or after T (UTC, such as 2025-05-04 or 2025-05-04T13:00:00Z)
   --to T         only polls generated before T
   --state DIR    keep all data in DIR and go on with it (default: a fresh folder, removed at the end)

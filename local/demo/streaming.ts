@@ -37,6 +37,8 @@ export class Streaming {
   async finish(published: number, meanwhile: () => void): Promise<Omit<StreamedReport, 'parity'>> {
     const { resources, contract, stateDirectory, contractsDirectory } = this.#running;
     const pubsub = await resources.pubsub();
+    // What comes meanwhile makes Gold, which reads all of Silver as of one time: a table has no past before its first snapshot.
+    await this.#stream.untilSettled(1);
     await raiseRules(contractsDirectory, contract.source);
     await this.#stream.update();
     await publishPoison(pubsub, resources, contract);

@@ -6,7 +6,7 @@ import type { CompiledContract } from '../contracts/index.ts';
 import { startControlled } from '../control/start.ts';
 import { recordPublisher } from '../ingest/record-publisher.ts';
 import type { HourRange } from '../lakehouse/bronze/index.ts';
-import { sweepOps } from '../lakehouse/committer/index.ts';
+import { groupsOfSnapshots, sweepOps } from '../lakehouse/committer/index.ts';
 import type { SweptOps } from '../lakehouse/committer/index.ts';
 import { readContract } from '../lakehouse/contract-store.ts';
 import { ledgerEvent } from '../lakehouse/ledger/index.ts';
@@ -72,15 +72,17 @@ export function upkeepActivities(resources: ActivityResources) {
       }
     },
 
-    /** Deletes old plans, spent chunks, delta files that lost, and what terminated comparisons left. */
+    /** Deletes old plans, spent chunks, delta files that lost, old batches of streams, and what terminated comparisons left. */
     async sweepOps({ contractUri }: { contractUri: string }): Promise<OpsUpkeep> {
       const contract = await readContract(store, contractUri);
       const days = contract.maintenance?.orphanAgeDays;
-      const sweep = { store, deltas, opsBucket: buckets.ops, nowMs: now(), progress: () => heartbeat() };
-      return withHeartbeat(async () => ({
-        shadows: await dropClosedShadows(resources, contract),
-        ...(await sweepOps(sweep, tableName(contract), days ? days * DAY : undefined)),
-      }));
+      const of = { table: tableName(contract), source: contract.source };
+      return withHeartbeat(async () => {
+        const shadows = await dropClosedShadows(resources, contract);
+        const keptGroups = await groupsOfSnapshots(resources, contract);
+        const sweep = { store, deltas, keptGroups, opsBucket: buckets.ops, nowMs: now(), progress: () => heartbeat() };
+        return { shadows, ...(await sweepOps(sweep, of, days ? days * DAY : undefined)) };
+      });
     },
 
     /** Enters the numbers of upkeep. */

@@ -168,8 +168,17 @@ export class ObjectStore {
     for await (const file of stream as AsyncIterable<File>) yield toStored(file);
   }
 
-  /** Deletes an object; one that is gone already is no error. */
-  async delete(uri: string): Promise<void> {
-    await this.#file(uri).delete({ ignoreNotFound: true });
+  /**
+   * Deletes an object; one that is gone already is no error.
+   *
+   * @param generation deletes only this one: another that has been written since stays. Default: whichever is there
+   */
+  async delete(uri: string, generation?: string): Promise<void> {
+    const condition = generation === undefined ? {} : { ifGenerationMatch: generation };
+    try {
+      await this.#file(uri).delete({ ignoreNotFound: true, ...condition });
+    } catch (error) {
+      if (generation === undefined || status(error) !== 412) throw error;
+    }
   }
 }

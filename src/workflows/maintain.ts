@@ -50,8 +50,8 @@ function maintainDetails({ table, compactedFiles, expiredSnapshots, orphans, aud
   return [
     `**${table}** is in order`,
     '',
-    '| files compacted | snapshots expired | orphans deleted | audits dropped | plans | chunks | losing deltas |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
-    `| ${compactedFiles} | ${expiredSnapshots} | ${orphans} | ${audits} | ${ops.plans} | ${ops.chunks} | ${ops.deltas} |`,
+    '| files compacted | snapshots expired | orphans deleted | audits dropped | plans | chunks | deltas | streamed batches |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    `| ${compactedFiles} | ${expiredSnapshots} | ${orphans} | ${audits} | ${ops.plans} | ${ops.chunks} | ${ops.deltas} | ${ops.streamed} |`,
   ].join('\n');
 }

@@ -3,6 +3,7 @@ import type { ObjectStore, StoredObject } from '../../src/lakehouse/object-store
 /** Objects in memory, each with an age: what sweeps and listings look at. */
 export class MemoryObjects {
   readonly objects = new Map<string, { bytes: Buffer; updated: number; generation?: number }>();
+  readonly #deleted = new Set<string>();
   #generation = 1;
   /** Time that new objects get, milliseconds since 1970. */
   now = Date.UTC(2025, 0, 1);
@@ -19,7 +20,8 @@ export class MemoryObjects {
 
   create(uri: string, bytes: Uint8Array | string): Promise<{ outcome: 'created' | 'exists' }> {
     if (this.objects.has(uri)) return Promise.resolve({ outcome: 'exists' });
-    this.objects.set(uri, { bytes: Buffer.from(bytes as Uint8Array), updated: this.now });
+    const again = this.#deleted.has(uri) ? { generation: (this.#generation += 1) } : {};
+    this.objects.set(uri, { bytes: Buffer.from(bytes as Uint8Array), updated: this.now, ...again });
     return Promise.resolve({ outcome: 'created' });
   }
 
@@ -36,7 +38,7 @@ export class MemoryObjects {
     return Promise.resolve(this.objects.get(uri)?.bytes);
   }
 
-  /** Of an object that was never replaced it is 1. */
+  /** Of an object that was never replaced, nor made again, it is 1. */
   readWithGeneration(uri: string): Promise<{ bytes: Buffer; generation: string } | undefined> {
     const found = this.objects.get(uri);
     return Promise.resolve(found && { bytes: found.bytes, generation: String(found.generation ?? 1) });
@@ -51,8 +53,9 @@ export class MemoryObjects {
     return Promise.resolve({ outcome: 'replaced' });
   }
 
-  delete(uri: string): Promise<void> {
-    this.objects.delete(uri);
+  delete(uri: string, generation?: string): Promise<void> {
+    const held = String(this.objects.get(uri)?.generation ?? 1);
+    if ((generation ?? held) === held && this.objects.delete(uri)) this.#deleted.add(uri);
     return Promise.resolve();
   }
 
@@ -60,8 +63,10 @@ export class MemoryObjects {
     for (const uri of this.uris.filter((candidate) => candidate.startsWith(prefix))) {
       const [, bucket = '', name = ''] = /^gs:\/\/([^/]+)\/(.*)$/.exec(uri) ?? [];
       if ((range.from && name < range.from) || (range.to && name >= range.to)) continue;
-      const { bytes, updated } = this.objects.get(uri) ?? { bytes: Buffer.alloc(0), updated: 0 };
-      const shown = { uri, bucket, name, generation: '1', bytes: bytes.length, crc32c: '' };
+      const found = this.objects.get(uri);
+      if (!found) continue; // deleted while it was listed
+      const { bytes, updated, generation = 1 } = found;
+      const shown = { uri, bucket, name, generation: String(generation), bytes: bytes.length, crc32c: '' };
       const at = new Date(updated).toISOString();
       yield await Promise.resolve({ ...shown, created: at, updated: at });
     }

@@ -32,12 +32,17 @@ export function quake(contract: CompiledContract, id: string, version: number, c
   };
 }
 
-/** Publishes rows, one per key, as a batch. */
+/**
+ * Publishes rows, one per key, as a batch.
+ *
+ * @param more of the manifest, such as the messages of a stream
+ */
 export async function publishBatch(
   store: ObjectStore,
   deltas: DeltaStore,
   contract: CompiledContract,
   rows: Row[],
+  more: Partial<Manifest> = {},
 ): Promise<Manifest> {
   const table = `${contract.sink.namespace}.${contract.sink.table}`;
   const fingerprint = createHash('sha256')
@@ -67,6 +72,7 @@ export async function publishBatch(
     rows: rows.length,
     quarantine: [],
     byPartition: [],
+    ...more,
   };
   await deltas.writeManifest(manifest);
   return manifest;

@@ -28,7 +28,7 @@ interface Announced {
 }
 
 const NUMBERS = { compactedFiles: 4, expiredSnapshots: 3, orphans: 2 };
-const OPS = { shadows: 0, plans: 1, chunks: 2, deltas: 3 };
+const OPS = { shadows: 0, plans: 1, chunks: 2, deltas: 3, streamed: 4, groups: 5 };
 
 /** Activities around a table; the request to the committer is the real one. */
 function activities(replace: Partial<Activities> = {}) {

@@ -17,6 +17,7 @@ export { digestTable, exportColumns, exportTable } from './export.ts';
 export type { AsOf } from './export.ts';
 export { ORPHAN_AGE_MS, sweepOrphans, sweepStaged } from './orphans.ts';
 export { sweepOps } from './sweep-ops.ts';
+export { groupsOfSnapshots, STREAMED_AGE_MS } from './sweep-streamed.ts';
 export type { SweptOps } from './sweep-ops.ts';
 export { REBUILD_PROPERTY, rebuildTable } from './rebuild.ts';
 export { ensureSilverTable } from './silver-table.ts';

@@ -1,10 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import type { ObjectStore } from '../object-store.ts';
-import type { Chunk, Done, Group, Manifest } from './types.ts';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { ObjectStore, StoredObject } from '../object-store.ts';
+import { groupId } from './ids.ts';
+import type { Chunk, Done, Group, Manifest, Roll, RolledBatch } from './types.ts';
 
-const PUBLISHED = /^([0-9a-f]{64})(\.done)?\.json$/;
-const DONE = /^([0-9a-f]{64})\.done\.json$/;
-const MANIFEST = /^([0-9a-f]{64})\.json$/;
+/** Of a name below a table's folder: the batch that it belongs to. */
+const OF_BATCH = /^([0-9a-f]{64})(\.done\.json|\.json|\/.+\.parquet)$/;
+
+/** What a listing shows of a batch. */
+export interface ListedBatch {
+  batchId: string;
+  /** Absent: it is not published, or was swept. */
+  manifest?: StoredObject;
+  /** Absent: it is not settled. */
+  done?: StoredObject;
+  /** Its delta files, also those that lost. */
+  files: StoredObject[];
+}
 
 /** Chunks, delta files, manifests and their outcomes, all in the ops bucket (docs/deltas-and-committer.md). */
 export class DeltaStore {
@@ -81,43 +93,84 @@ export class DeltaStore {
     return this.#read<Group>(this.#groupUri(table, groupId));
   }
 
+  /**
+   * Every batch of a table of which anything is there, in order of id, with all that a listing shows of it: one batch is held at a time.
+   */
+  async *listBatches(table: string): AsyncGenerator<ListedBatch> {
+    const prefix = `${this.#root}/_deltas/${table}/`;
+    let batch: ListedBatch | undefined;
+    for await (const object of this.#store.list(prefix)) {
+      const [, batchId, rest] = OF_BATCH.exec(object.uri.slice(prefix.length)) ?? [];
+      if (!batchId) continue;
+      // Names of one batch follow each other: outcome, manifest, files.
+      if (batch && batch.batchId !== batchId) yield batch;
+      if (batch?.batchId !== batchId) batch = { batchId, files: [] };
+      if (rest === '.done.json') batch.done = object;
+      else if (rest === '.json') batch.manifest = object;
+      else batch.files.push(object);
+    }
+    if (batch) yield batch;
+  }
+
   /** Settled batches of a table and when each was settled, the first settled first. */
   async listSettled(table: string): Promise<{ batchId: string; at: Date }[]> {
-    return (await this.#listBatches(table)).settled;
+    const settled: { batchId: string; at: Date }[] = [];
+    for await (const { batchId, done } of this.listBatches(table))
+      if (done) settled.push({ batchId, at: new Date(done.updated) });
+    return settled.sort((a, b) => a.at.getTime() - b.at.getTime());
   }
 
   /** Published batches of a table that are not settled, and when each was published, the first published first. */
   async listWaiting(table: string): Promise<{ batchId: string; at: Date }[]> {
-    const { published, settled } = await this.#listBatches(table);
-    const done = new Set(settled.map(({ batchId }) => batchId));
-    return published.filter(({ batchId }) => !done.has(batchId));
-  }
-
-  async #listBatches(table: string): Promise<Record<'published' | 'settled', { batchId: string; at: Date }[]>> {
-    const prefix = `${this.#root}/_deltas/${table}/`;
-    const found: Record<'published' | 'settled', { batchId: string; at: Date }[]> = { published: [], settled: [] };
-    for await (const { uri, updated } of this.#store.list(prefix)) {
-      const name = uri.slice(prefix.length);
-      const done = DONE.exec(name)?.[1];
-      const batchId = done ?? MANIFEST.exec(name)?.[1];
-      if (batchId) found[done ? 'settled' : 'published'].push({ batchId, at: new Date(updated) });
-    }
-    for (const batches of Object.values(found)) batches.sort((a, b) => a.at.getTime() - b.at.getTime());
-    return found;
+    const waiting: { batchId: string; at: Date }[] = [];
+    for await (const { batchId, manifest, done } of this.listBatches(table))
+      if (manifest && !done) waiting.push({ batchId, at: new Date(manifest.updated) });
+    return waiting.sort((a, b) => a.at.getTime() - b.at.getTime());
   }
 
   /** Batches of a table whose manifest is there, in order of id, and whether each is settled. */
   async listPublished(table: string): Promise<{ batchId: string; settled: boolean }[]> {
-    const prefix = `${this.#root}/_deltas/${table}/`;
-    const settled = new Set<string>();
-    const published: string[] = [];
-    for await (const object of this.#store.list(prefix)) {
-      const [, batchId, done] = PUBLISHED.exec(object.uri.slice(prefix.length)) ?? [];
-      if (!batchId) continue;
-      if (done) settled.add(batchId);
-      else published.push(batchId);
-    }
-    return published.map((batchId) => ({ batchId, settled: settled.has(batchId) }));
+    const published: { batchId: string; settled: boolean }[] = [];
+    for await (const { batchId, manifest, done } of this.listBatches(table))
+      if (manifest) published.push({ batchId, settled: done !== undefined });
+    return published;
+  }
+
+  /**
+   * Keeps for good what the ledger tells of batches that are about to be swept. Batches that are there already stay as they are.
+   *
+   * @param day `YYYY-MM-DD`, UTC: when they were settled
+   */
+  async writeRoll(table: string, day: string, batches: readonly RolledBatch[]): Promise<void> {
+    const uri = `${this.#rollsUri(table)}${day}/${groupId(batches.map(({ done }) => done.batchId))}.ndjson.gz`;
+    const lines = batches.map((batch) => `${JSON.stringify(batch)}\n`).join('');
+    await this.#store.create(uri, gzipSync(lines), 'application/gzip');
+  }
+
+  /** Rolls of a table, or of one day, the oldest day first. */
+  async listRolls(table: string, day?: string): Promise<Roll[]> {
+    const prefix = this.#rollsUri(table);
+    const rolls: Roll[] = [];
+    for await (const { uri } of this.#store.list(day === undefined ? prefix : `${prefix}${day}/`))
+      rolls.push({ uri, day: uri.slice(prefix.length).split('/', 1)[0] ?? '' });
+    return rolls;
+  }
+
+  /** @throws CupelError CUP_OBJECT_NOT_FOUND */
+  async readRoll({ uri }: Roll): Promise<RolledBatch[]> {
+    const lines = gunzipSync(await this.#store.read(uri))
+      .toString('utf8')
+      .split('\n');
+    return lines.filter(Boolean).map((line) => JSON.parse(line) as RolledBatch);
+  }
+
+  /** Forgets which batches a snapshot held that nobody keeps. */
+  async deleteGroup(table: string, groupId: string): Promise<void> {
+    await this.#store.delete(this.#groupUri(table, groupId));
+  }
+
+  #rollsUri(table: string): string {
+    return `${this.#root}/_deltas/${table}/streamed/`;
   }
 
   #landedUri(batchId: string): string {

@@ -1,4 +1,5 @@
 export { DeltaStore } from './delta-store.ts';
+export type { ListedBatch } from './delta-store.ts';
 export { encodeDelta, encodeParquet } from './encode-delta.ts';
 export { batchId, fingerprint, groupId } from './ids.ts';
 export type {
@@ -10,6 +11,8 @@ export type {
   Group,
   Manifest,
   PartitionOutcome,
+  Roll,
+  RolledBatch,
   StreamedSpan,
 } from './types.ts';
 export { chunkOfReport } from './report-name.ts';

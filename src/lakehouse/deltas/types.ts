@@ -122,3 +122,21 @@ export interface Group {
   table: string;
   batchIds: string[];
 }
+
+/**
+ * What stays of a streamed batch once its own objects are swept: all that the ledger tells of it. A line of its day's roll.
+ */
+export interface RolledBatch {
+  /** When it was settled, RFC 3339. */
+  at: string;
+  /** Without its files: they are gone. */
+  manifest: Omit<Manifest, 'files'>;
+  done: Done;
+}
+
+/** Streamed batches that were settled on one day and swept: `_deltas/<table>/streamed/<day>/<name>.ndjson.gz`, create-only. */
+export interface Roll {
+  uri: string;
+  /** `YYYY-MM-DD`, UTC. */
+  day: string;
+}

@@ -40,6 +40,11 @@ export type Processing =
       state: 'landed';
       /** Whether the source has ever been streamed: a stream names no objects, so it may have taken the record. */
       streamed: boolean;
+      /**
+       * Of what a stream may have taken: batches of streams that were settled up to this day (`YYYY-MM-DD`, UTC) are swept, and the
+       * record may have been in one. Absent: it is younger, or none was ever swept.
+       */
+      sweptThrough?: string;
     }
   /** Its partition was processed when it held other objects, and nobody can tell whether this was one of them. */
   | { state: 'unknown' };
@@ -81,13 +86,20 @@ export class Batches {
   readonly #fresh: BatchOfPartition[];
   readonly #published: Published[];
   readonly #streamed: boolean;
+  readonly #sweptThrough: string | undefined;
   #all: Promise<BatchOfPartition[]> | undefined;
   readonly waiting: readonly Manifest[];
 
   private constructor(
     resources: BatchResources,
     contract: CompiledContract,
-    read: { known: ReadonlyMap<string, LedgerState>; fresh: ReadManifest[]; published: Published[]; streamed: boolean },
+    read: {
+      known: ReadonlyMap<string, LedgerState>;
+      fresh: ReadManifest[];
+      published: Published[];
+      streamed: boolean;
+      sweptThrough: string | undefined;
+    },
   ) {
     this.#resources = resources;
     this.#contract = contract;
@@ -95,6 +107,7 @@ export class Batches {
     this.#fresh = ofPartitions(read.fresh);
     this.#published = read.published;
     this.#streamed = read.streamed;
+    this.#sweptThrough = read.sweptThrough;
     this.waiting = read.fresh.filter(({ settled }) => !settled).map(({ manifest }) => manifest);
   }
 
@@ -113,6 +126,7 @@ export class Batches {
       published,
       // The newest entry of a stream's log stays for good.
       streamed: (await new StreamLog(store, opsBucket, contract.source).bounds()).next > 1,
+      sweptThrough: (await deltas.listRolls(table)).at(-1)?.day,
     });
   }
 
@@ -137,12 +151,18 @@ export class Batches {
     return found;
   }
 
+  /** No batch names the record; a batch of a stream that held it was settled on the day of its hour or later. */
+  #landed(partition: string): Processing {
+    const day = partition.slice(partition.lastIndexOf('/') + 1).slice(0, 10);
+    const sweptThrough = this.#sweptThrough;
+    if (sweptThrough === undefined || day > sweptThrough) return { state: 'landed', streamed: this.#streamed };
+    return { state: 'landed', streamed: true, sweptThrough };
+  }
+
   async #judgePartition(partition: string): Promise<(object: string) => Promise<Processing>> {
     const known = this.#known.get(partition);
     const otherwise: Processing =
-      known?.state === 'failed'
-        ? { state: 'failed', code: String(known.detail.code) }
-        : { state: 'landed', streamed: this.#streamed };
+      known?.state === 'failed' ? { state: 'failed', code: String(known.detail.code) } : this.#landed(partition);
     const batches = await this.#batchesOf(partition);
     if (!batches.length) return () => Promise.resolve(otherwise);
     const listing = await this.#listing(partition);

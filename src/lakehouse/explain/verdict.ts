@@ -55,7 +55,11 @@ const isCommitted = ({ hash }: CompiledContract, { processing }: Candidate): boo
 function pendingText(processing: Processing): string {
   if (processing.state === 'waiting') return `batch ${short(processing.batchId)} holds it and waits for the committer`;
   if (processing.state === 'failed') return `the newest run over its partition failed with ${processing.code}`;
-  return processing.state === 'landed' ? 'no batch has taken it' : 'its partition has changed since it was processed';
+  if (processing.state === 'landed') {
+    if (processing.sweptThrough === undefined) return 'no batch has taken it';
+    return `no batch of Bronze has taken it, and streamed ones are no longer kept up to ${processing.sweptThrough}`;
+  }
+  return 'its partition has changed since it was processed';
 }
 
 /** Silver's row comes before the winner. */

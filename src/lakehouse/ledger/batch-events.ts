@@ -1,4 +1,4 @@
-import type { DeltaStore, Manifest } from '../deltas/index.ts';
+import type { DeltaStore, Done, Manifest } from '../deltas/index.ts';
 import { ledgerEvent } from './events.ts';
 import type { LedgerEvent } from './events.ts';
 
@@ -15,7 +15,12 @@ export async function batchEvents(
   at = new Date(),
 ): Promise<LedgerEvent[]> {
   const [manifest, done] = await Promise.all([deltas.readManifest(table, batchId), deltas.readDone(table, batchId)]);
-  if (!manifest || !done) return [];
+  return manifest && done ? settledEvents(source, manifest, done, at) : [];
+}
+
+/** The events of a settled batch and its partitions, from what its manifest and its outcome say. */
+export function settledEvents(source: string, manifest: Omit<Manifest, 'files'>, done: Done, at: Date): LedgerEvent[] {
+  const { batchId } = manifest;
   const { recordsIn, quarantined, reduced, rows } = manifest;
   const detail = {
     snapshotId: done.snapshotId,
@@ -37,7 +42,10 @@ export async function batchEvents(
 }
 
 /** What a batch refused, by reason; none where it refused nothing. */
-function quarantineEvents({ source, batchId, fingerprint, ...manifest }: Manifest, at: Date): LedgerEvent[] {
+function quarantineEvents(
+  { source, batchId, fingerprint, ...manifest }: Omit<Manifest, 'files'>,
+  at: Date,
+): LedgerEvent[] {
   const { quarantined, contractHash } = manifest;
   if (!quarantined) return [];
   const reasons = Object.fromEntries(manifest.quarantine.map(({ reasonCode, count }) => [reasonCode, count]));

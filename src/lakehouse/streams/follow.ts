@@ -1,4 +1,5 @@
 import type { DeltaStore } from '../deltas/index.ts';
+import { isSettled } from './settled.ts';
 import type { StreamEntry, StreamLog } from './stream-log.ts';
 
 /** A published batch that is not settled. */
@@ -21,7 +22,7 @@ export interface FollowState {
 /** What following works with. */
 export interface FollowResources {
   log: Pick<StreamLog, 'bounds' | 'read' | 'remove' | 'close'>;
-  deltas: Pick<DeltaStore, 'readDone'>;
+  deltas: Pick<DeltaStore, 'readDone' | 'readManifest'>;
   /** Hands batches of one contract to the committer of their table. */
   submit(batches: OpenBatch[]): Promise<void>;
   /** Enters settled batches of one contract into the ledger. */
@@ -115,12 +116,13 @@ export class StreamFollower {
   }
 
   async #settle(): Promise<OpenBatch[]> {
-    const { deltas, record } = this.#resources;
-    const dones = await Promise.all(this.#open.map(({ table, batchId }) => deltas.readDone(table, batchId)));
-    const settled = this.#open.filter((_, index) => dones[index]);
+    const { deltas, record, now } = this.#resources;
+    const looking = this.#open.map((batch) => isSettled(deltas, { ...batch, atMs: Date.parse(batch.at) }, now()));
+    const done = await Promise.all(looking);
+    const settled = this.#open.filter((_, index) => done[index]);
     for (const batches of byContract(settled)) await record(batches);
     this.#settled.push(...settled.map(({ number }) => number));
-    this.#open = this.#open.filter((_, index) => !dones[index]);
+    this.#open = this.#open.filter((_, index) => !done[index]);
     return settled;
   }
 

@@ -4,6 +4,7 @@ export { MESSAGE_FOLDER, streamedRecord } from './record.ts';
 export type { StreamedMessage, StreamedRecord } from './record.ts';
 export { StreamFollower } from './follow.ts';
 export type { FollowState, OpenBatch } from './follow.ts';
+export { isSettled } from './settled.ts';
 export { streamSubscription } from './subscription.ts';
 export { StreamLog } from './stream-log.ts';
 export type { StreamEntry } from './stream-log.ts';

@@ -67,6 +67,18 @@ export class StreamLog {
     return { first: first ?? 1, next: last + 1 };
   }
 
+  /** Batches that somebody may still follow: those of all entries that are not over. */
+  async batchIds(): Promise<Set<string>> {
+    const found = new Set<string>();
+    for await (const { uri } of this.#store.list(`${this.#folder}/`)) {
+      // Read after the listing: one that has been removed meanwhile is known to be settled.
+      const bytes = await this.#store.readIfExists(uri);
+      const entry = bytes && (JSON.parse(bytes.toString('utf8')) as StreamEntry);
+      if (entry && !entry.over) found.add(entry.batchId);
+    }
+    return found;
+  }
+
   /** Removes an entry that is over. The newest one stays, since the next number is told by it: see {@link close}. */
   async remove(number: number): Promise<void> {
     await this.#store.delete(this.#uri(number));

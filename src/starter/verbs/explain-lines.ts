@@ -29,6 +29,8 @@ function processingText({ processing, outcome }: RecordStory): string {
     case 'committed':
       return 'committed';
     case 'landed':
+      if (processing.sweptThrough !== undefined)
+        return `landed; no batch of Bronze took it, a stream may have: its batches up to ${processing.sweptThrough} are no longer kept`;
       if (processing.streamed) return 'landed; no batch took it, a stream may have';
       return outcome === 'refused' ? 'landed' : 'landed, not committed yet';
     case 'unknown':

@@ -25,7 +25,8 @@ async function sweep(ages: Record<string, number>) {
     memory.now = NOW - days * DAY;
     await memory.create(`gs://ops/${name}`, 'x');
   }
-  const swept = await sweepOps({ store: memory.store, deltas, opsBucket: 'ops', nowMs: NOW }, 'silver.s');
+  const resources = { store: memory.store, deltas, opsBucket: 'ops', keptGroups: new Set<string>(), nowMs: NOW };
+  const swept = await sweepOps(resources, { table: 'silver.s', source: 's' });
   const left = memory.uris.filter((uri) => !truth.has(uri)).map((uri) => uri.slice('gs://ops/'.length));
   expect(memory.uris).toEqual(expect.arrayContaining([...truth])); // what a manifest names, and it itself, never go
   return { swept, left };
@@ -39,7 +40,7 @@ test('delta files that no manifest names go after three days, younger ones may s
     [`_deltas/silver.other/${DEAD}/died.parquet`]: 10,
     [`_deltas/silver.s/groups/${DEAD}.json`]: 10,
   });
-  expect(swept).toEqual({ plans: 0, chunks: 0, deltas: 2 });
+  expect(swept).toEqual({ plans: 0, chunks: 0, deltas: 2, streamed: 0, groups: 0 });
   expect(left).toEqual([
     `_deltas/silver.other/${DEAD}/died.parquet`,
     `_deltas/silver.s/${SETTLED}/zombie.parquet`,
@@ -66,16 +67,19 @@ test('plans go with their indexes, and marks of audited batches, after ninety da
     'backfills/aa/batches/old': 90,
     'backfills/aa/batches/new': 89,
     'pulls/s/fdsn/run/old.json': 90,
+    'streams/_reports/s/old.json': 90,
+    'streams/s/000000000001.json': 400,
     '_pulled/s/fdsn/dt=2025-01-01/hr=00/run.json': 400,
     'contracts/s/h.json': 400,
     '_outbox/s/all_hour/x': 400,
   });
-  expect(swept.plans).toBe(4);
+  expect(swept.plans).toBe(5);
   expect(left).toEqual([
     '_outbox/s/all_hour/x',
     '_pulled/s/fdsn/dt=2025-01-01/hr=00/run.json',
     'backfills/aa/batches/new',
     'contracts/s/h.json',
     'plans/new.ndjson',
+    'streams/s/000000000001.json',
   ]);
 });

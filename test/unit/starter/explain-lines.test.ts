@@ -97,3 +97,12 @@ test('a head, and a line for each record, greatest first, with why', () => {
 test('nothing of a log is told so', () => {
   expect(explainLines(explanation([]))[0]).toBe('nothing of this key in earthquakes');
 });
+
+test('of a record that a stream may have taken it is said until when its batches are no longer kept', () => {
+  const textOf = (processing: RecordStory['processing']): string =>
+    explainLines(explanation([{ ...row, records: [record('old', { processing })] }])).join('\n');
+  expect(textOf({ state: 'landed', streamed: true })).toContain('landed; no batch took it, a stream may have');
+  expect(textOf({ state: 'landed', streamed: true, sweptThrough: '2025-04-14' })).toContain(
+    'landed; no batch of Bronze took it, a stream may have: its batches up to 2025-04-14 are no longer kept',
+  );
+});

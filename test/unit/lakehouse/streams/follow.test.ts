@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Done } from '../../../../src/lakehouse/deltas/index.ts';
+import type { Done, Manifest } from '../../../../src/lakehouse/deltas/index.ts';
 import { StreamFollower } from '../../../../src/lakehouse/streams/index.ts';
 import type { FollowState, OpenBatch, StreamEntry } from '../../../../src/lakehouse/streams/index.ts';
 
@@ -7,6 +7,7 @@ const WAIT_MS = 60_000;
 
 const log = new Map<number, StreamEntry>();
 const done = new Set<string>();
+const swept = new Set<string>();
 let submitted: string[] = [];
 let recorded: string[] = [];
 let nowMs = 0;
@@ -14,6 +15,7 @@ let nowMs = 0;
 beforeEach(() => {
   log.clear();
   done.clear();
+  swept.clear();
   [submitted, recorded, nowMs] = [[], [], 0];
 });
 
@@ -31,7 +33,10 @@ const resources = {
       return Promise.resolve();
     },
   },
-  deltas: { readDone: (_: string, id: string) => Promise.resolve(done.has(id) ? ({} as Done) : undefined) },
+  deltas: {
+    readDone: (_: string, id: string) => Promise.resolve(done.has(id) ? ({} as Done) : undefined),
+    readManifest: (_: string, id: string) => Promise.resolve(swept.has(id) ? undefined : ({} as Manifest)),
+  },
   submit: (batches: OpenBatch[]) => Promise.resolve(void submitted.push(ids(batches))),
   record: (batches: OpenBatch[]) => Promise.resolve(void recorded.push(ids(batches))),
   now: () => nowMs,
@@ -144,4 +149,15 @@ test('the newest entry is closed once it is settled or let go: no job that start
   await fresh.round(true);
   expect(fresh.state).toEqual({ next: 3, open: [], settled: [2] });
   expect(submitted).toEqual([]);
+});
+
+test('of a batch that was swept while the stream stood still nobody waits for an outcome', async () => {
+  const following = await follower();
+  publish(1);
+  await following.round(true);
+  nowMs = 50 * 24 * 3_600_000;
+  publish(2);
+  swept.add('b1');
+  expect(ids(await following.round(false))).toBe('b1');
+  expect(following.state.open.map(({ batchId }) => batchId)).toEqual(['b2']);
 });
