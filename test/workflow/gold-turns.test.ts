@@ -142,29 +142,6 @@ test('who stands far behind is told so, since Temporal keeps ten questions open 
   });
 });
 
-test('when its history starts anew, the queue goes with it', async () => {
-  const worker = await cupelWorker(env, { isRunning: () => Promise.resolve(true) });
-  await worker.runUntil(async () => {
-    await startEntity();
-    await take('a');
-    const first = (await entity().describe()).runId;
-    const waiter = take('b');
-    await expect.poll(queue, { timeout: 20_000 }).toEqual(['a', 'b']);
-    // The time-skipping server suggests it at some thousand events; each question makes a handful.
-    for (let asked = 0; (await entity().describe()).runId === first; asked += 1) {
-      expect(asked).toBeLessThan(5_000);
-      await Promise.all(Array.from({ length: 50 }, () => take('a').catch(() => undefined)));
-    }
-    // Nobody was kept waiting by the run that ended, and nobody lost its place.
-    expect(await waiter).toEqual({ yours: false, ahead: 1 });
-    expect(await queue()).toEqual(['a', 'b']);
-    expect(await take('a')).toEqual(YOURS);
-    const again = take('b');
-    await end('a');
-    expect(await again).toEqual(YOURS);
-  });
-}, 120_000);
-
 /** Dataform and Silver as runs see them: which invocations run, and what was entered for each source. */
 function world(replace: Partial<Activities> = {}) {
   const resources = { temporal: env.client, environment: { pollIntervalMs: 50 } } as unknown as ActivityResources;
