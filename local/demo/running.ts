@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { connectResources } from '../../src/activities/connect.ts';
 import type { CompiledContract } from '../../src/contracts/index.ts';
