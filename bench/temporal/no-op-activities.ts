@@ -11,7 +11,7 @@ type Replaced =
   | 'commitBatches'
   | 'maintainTable'
   | 'announce'
-  | 'readSilverState';
+  | 'readSilverStates';
 
 const NOTHING = { recordsIn: 0, quarantined: 0, reduced: 0, rows: 0 };
 
@@ -66,7 +66,7 @@ export function noOpActivities(
       ),
     maintainTable: () => Promise.resolve({ compactedFiles: 0, expiredSnapshots: 0, orphans: 0 }),
     announce: () => Promise.resolve(),
-    readSilverState: () => Promise.resolve({ snapshotId: null, asOf: new Date().toISOString() }),
+    readSilverStates: () => Promise.resolve({ states: [], asOf: new Date().toISOString() }),
   };
 }
 

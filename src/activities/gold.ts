@@ -2,7 +2,7 @@ import type { BigQuery } from '@google-cloud/bigquery';
 import { cupelError } from '../errors.ts';
 import { googleError, isNotFound } from '../gcp/errors.ts';
 import { listSources, loadContract, loadGoldFreshness } from '../lakehouse/contract-store.ts';
-import { relationsOf, selectActions, shortName, sqlOf } from '../lakehouse/gold/actions.ts';
+import { rawTablesOf, relationsOf, selectActions, shortName, sqlOf } from '../lakehouse/gold/actions.ts';
 import type { ActionSql, CompiledAction, GoldRelation } from '../lakehouse/gold/actions.ts';
 import { dayState } from '../lakehouse/gold/day.ts';
 import { judgeFreshness, newestTime } from '../lakehouse/gold/freshness.ts';
@@ -66,6 +66,11 @@ export function goldActivities({ environment, bigquery, dataform, ledger, now }:
     /** Names of all sources that have a contract. */
     async goldSources(): Promise<string[]> {
       return listSources(contractsDirectory);
+    },
+
+    /** Tables of dataset `raw` that the actions read, directly or through others. */
+    async readRawTables({ compilation, tags }: { compilation: string; tags: string[] }): Promise<string[]> {
+      return rawTablesOf(await actionsOf(compilation, tags));
     },
 
     /** Which slots of a day the ledger does not show as done. */

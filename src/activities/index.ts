@@ -6,6 +6,7 @@ import { dataformActivities } from './dataform.ts';
 import { fileActivities } from './files.ts';
 import { functionActivities } from './functions.ts';
 import { goldActivities } from './gold.ts';
+import { goldTurnActivities } from './gold-turn.ts';
 import { ledgerActivities } from './ledger.ts';
 import { monitorActivities } from './monitor.ts';
 import { notificationActivities } from './notifications.ts';
@@ -32,6 +33,7 @@ export function createActivities(resources: ActivityResources) {
     ...fileActivities(resources),
     ...functionActivities(resources),
     ...goldActivities(resources),
+    ...goldTurnActivities(resources),
     ...ledgerActivities(resources),
     ...rebuildActivities(resources),
     ...redriveActivities(resources),

@@ -1,3 +1,5 @@
+import { log } from '@temporalio/activity';
+import pLimit from 'p-limit';
 import {
   commitWaiting,
   compact,
@@ -12,7 +14,7 @@ import type { CompiledContract, MaintenancePolicy } from '../contracts/index.ts'
 import { logState } from '../lakehouse/append-log/index.ts';
 import type { Done } from '../lakehouse/deltas/index.ts';
 import { IcebergTable } from '../lakehouse/iceberg/index.ts';
-import { contractOfTable, readPublication } from '../lakehouse/published-contract.ts';
+import { contractOfTable, publishedContract, readPublication } from '../lakehouse/published-contract.ts';
 import { ensureRawTable } from '../lakehouse/raw/index.ts';
 import { withHeartbeat } from './heartbeats.ts';
 import type { ActivityResources } from './resources.ts';
@@ -26,6 +28,34 @@ export interface Upkeep {
   /** Objects deleted that nothing needs. */
   orphans: number;
 }
+
+/** What a source's table holds. */
+export interface SilverState {
+  source: string;
+  /** The newest snapshot; of a log, a name of what it holds. */
+  snapshotId: string;
+  /** Its table in dataset `raw`, where it has one: no snapshot tells what is in that. */
+  rawTable?: string;
+}
+
+/** What several tables hold. */
+export interface SilverStates {
+  /** Time to read all of them as of, ISO 8601. */
+  asOf: string;
+  states: SilverState[];
+}
+
+/** Whose tables are read. */
+export interface SilverStatesInput {
+  sources: string[];
+  /** Read too, as far as that is one small read each: no logs. Default: none. */
+  others?: string[];
+}
+
+type TimedState = SilverState & { timestampMs: number };
+
+/** Tables read at once. */
+const READS = 8;
 
 /** A log has neither snapshots nor small files: each of its objects is written whole under one name. */
 const NO_UPKEEP: Upkeep = { compactedFiles: 0, expiredSnapshots: 0, orphans: 0 };
@@ -53,10 +83,34 @@ export function silverActivities(resources: ActivityResources) {
     await ensureRawTable(bigquery, contract);
     seenInRaw.add(contract.hash);
   }
-  const readLogState = async (contract: CompiledContract) => {
-    const snapshotId = (await logState(resources, contract)) ?? null;
-    return { snapshotId, asOf: new Date(resources.now()).toISOString() };
-  };
+  async function newestOf({
+    sink,
+  }: CompiledContract): Promise<{ snapshotId: string; timestampMs: number } | undefined> {
+    const newest = (await IcebergTable.load(catalog, store, sink.namespace, sink.table))?.current;
+    return newest && { snapshotId: String(newest['snapshot-id']), timestampMs: newest['timestamp-ms'] };
+  }
+  /** @param logs whether a log, which is listed whole for it, is read too */
+  async function readState(source: string, logs: boolean): Promise<TimedState | undefined> {
+    const contract = await publishedContract(publications, source);
+    if (!contract) return undefined; // nothing was ever written under it
+    const { rawTable } = contract.messaging ?? {};
+    const raw = rawTable === undefined ? {} : { rawTable };
+    if (contract.sink.kind !== 'append-log') {
+      const newest = await newestOf(contract);
+      return newest && { source, ...newest, ...raw };
+    }
+    const snapshotId = logs ? await logState(resources, contract) : undefined;
+    return snapshotId === undefined ? undefined : { source, snapshotId, timestampMs: 0, ...raw };
+  }
+  /** What cannot be read of another source is nothing to fail for: its own run says so, and this one does not speak for it. */
+  async function readOther(source: string): Promise<TimedState | undefined> {
+    try {
+      return await readState(source, false);
+    } catch (error) {
+      log.warn('Silver of another source was not read', { source, reason: String(error) });
+      return undefined;
+    }
+  }
   return {
     /**
      * Merges and commits waiting batches as one snapshot, after both Silver's and Bronze's table got the columns that the contract has
@@ -111,20 +165,16 @@ export function silverActivities(resources: ActivityResources) {
     },
 
     /**
-     * The newest snapshot of a source's table and the one time that Gold reads as of: our clock, or a millisecond after the
-     * snapshot where that is later, so that the snapshot is always seen. Of a log, a name of what it holds stands for the snapshot.
+     * The newest snapshots of the sources' tables, and the one time that Gold reads all of them as of: our clock, or a millisecond
+     * after the newest snapshot where that is later, so that each is always seen. Sources whose table holds nothing are left out.
      */
-    async readSilverState({
-      contractUri,
-    }: {
-      contractUri: string;
-    }): Promise<{ snapshotId: string | null; asOf: string }> {
-      const contract = await contractOfTable(publications, contractUri);
-      if (contract.sink.kind === 'append-log') return readLogState(contract);
-      const table = await IcebergTable.load(catalog, store, contract.sink.namespace, contract.sink.table);
-      const newest = table?.current;
-      const asOf = new Date(Math.max(resources.now(), (newest?.['timestamp-ms'] ?? 0) + 1)).toISOString();
-      return { snapshotId: newest ? String(newest['snapshot-id']) : null, asOf };
+    async readSilverStates({ sources, others = [] }: SilverStatesInput): Promise<SilverStates> {
+      const limit = pLimit(READS);
+      const own = sources.map((source) => limit(() => readState(source, true)));
+      const more = others.map((source) => limit(() => readOther(source)));
+      const found = (await Promise.all([...own, ...more])).filter((state) => state !== undefined);
+      const newest = found.reduce((time, { timestampMs }) => Math.max(time, timestampMs + 1), resources.now());
+      return { asOf: new Date(newest).toISOString(), states: found.map(({ timestampMs: _, ...state }) => state) };
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { FailedAssertion, GoldDay } from '../activities/gold.ts';
+import type { Place } from './gold-turn-messages.ts';
 import type { NightlyGoldResult } from './nightly-gold.ts';
 
-// What Temporal's Web UI shows of a night: in the first line how it is, in the last what to type.
+// What Temporal's Web UI shows of a night, and of the turns: in the first line how it is, in the last what to type.
 
 const SHOWN = 10;
 
@@ -70,5 +71,19 @@ export function failureDetails(date: string, code: string, message: string): str
     cell(message).slice(0, 1000),
     '',
     `What the code means: docs/errors.md. Then: \`cupel gold run --date ${date}\``,
+  );
+}
+
+/** Who makes Gold, and who waits for that. */
+export function turnDetails([holder, ...waiting]: Place[]): string {
+  if (!holder) return `**Gold's turn** is nobody's`;
+  const shown = waiting.slice(0, SHOWN).map(({ workflowId, since }) => `- \`${workflowId}\`, since ${since}`);
+  const more = waiting.length - shown.length;
+  return lines(
+    `**Gold's turn** is that of \`${holder.workflowId}\`, since ${holder.since}; ${waiting.length} wait`,
+    shown.length ? ['', ...shown] : [],
+    more ? [`- and ${more} more`] : [],
+    '',
+    `Where it hangs: \`temporal workflow describe --workflow-id ${holder.workflowId}\`; ended, it loses the turn`,
   );
 }

@@ -28,6 +28,9 @@ export const chunkId = (backfill: string, firstPartition: string): string => `${
 /** Gold of a day. */
 export const goldId = (date: string): string => `gold/${date}`;
 
+/** Entity that hands out Gold's turn: there is one. */
+export const goldTurnsId = (): string => 'gold-turns';
+
 /** Upkeep of a source's table on a day. */
 export const maintainId = (source: string, date: string): string => `maintain/${source}/${date}`;
 

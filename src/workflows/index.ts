@@ -2,6 +2,7 @@ export { backfill } from './backfill/backfill.ts';
 export { backfillChunk } from './backfill/chunk.ts';
 export { committer } from './committer.ts';
 export { fileArrival } from './file-arrival.ts';
+export { goldTurns } from './gold-turns.ts';
 export { ingest } from './ingest.ts';
 export { maintain } from './maintain.ts';
 export { monitor } from './monitor.ts';

@@ -1,38 +1,34 @@
-import { short, waiting } from './activities.ts';
-import { codeOf } from './failures.ts';
+import { short } from './activities.ts';
+import { anewWhenLost, awaitGold, compileGold, coveredBy, GOLD_TAG, isMade, startGold } from './gold-run.ts';
+import { inGoldTurn } from './in-gold-turn.ts';
 
 /** What became of Gold. */
 export interface Materialized {
-  /** `empty`: Silver holds nothing yet. `unchanged`: the same SQL has run over the same snapshots. */
+  /** `empty`: Silver holds nothing yet. `unchanged`: the same SQL has run over the same snapshot. */
   state: 'materialized' | 'unchanged' | 'empty';
   /** Time that every action read Silver as of. */
   asOf: string | null;
   invocation: string | null;
 }
 
-/** Times that Gold is made anew because Dataform forgot what it was doing. */
-const MAX_LOST = 3;
-
-/** Runs Dataform over one view of Silver: the snapshots and the time are taken once, and every action reads as of it. */
-export async function materialize(input: { source: string; contractUri: string }): Promise<Materialized> {
-  const silver = await short.readSilverState({ contractUri: input.contractUri });
-  const { snapshotId, asOf } = silver;
-  if (!snapshotId) return { state: 'empty', asOf: null, invocation: null };
-  for (let lost = 1; ; lost += 1) {
-    try {
-      return await makeGold(input.source, snapshotId, asOf);
-    } catch (error) {
-      if (codeOf(error) !== 'CUP_DATAFORM_LOST' || lost === MAX_LOST) throw error;
-    }
-  }
+/**
+ * Runs Dataform over one view of Silver, in Gold's turn: the snapshots and the time are taken once, and every action reads as of it.
+ * It is entered for every source that it covers, so that who waited behind it for one of these snapshots finds nothing left to do.
+ */
+export async function materialize({ source }: { source: string }): Promise<Materialized> {
+  return anewWhenLost(() => inGoldTurn(() => makeGold(source)));
 }
 
-async function makeGold(source: string, snapshotId: string, asOf: string): Promise<Materialized> {
-  const compilation = await short.compileDataform({ asOf });
-  const fingerprint = `${snapshotId}/${compilation.commit}`;
-  if (await short.isMaterialized({ source, fingerprint })) return { state: 'unchanged', asOf, invocation: null };
-  const invocation = await short.startDataform({ compilationResult: compilation.name, tags: ['gold'] });
-  await waiting.awaitDataform({ invocation });
-  await short.recordMaterialization({ source, fingerprint, invocation, asOf });
+async function makeGold(source: string): Promise<Materialized> {
+  const others = (await short.goldSources()).filter((other) => other !== source);
+  const gold = await compileGold({ sources: [source], others });
+  if (!gold) return { state: 'empty', asOf: null, invocation: null };
+  const { asOf, compilation, fingerprints } = gold;
+  const own = fingerprints.filter((of) => of.source === source);
+  if (await isMade(own, false)) return { state: 'unchanged', asOf, invocation: null };
+  const made = await coveredBy(gold, source);
+  const invocation = await startGold(compilation, [GOLD_TAG]);
+  await awaitGold(invocation);
+  await short.recordMaterialization({ made, invocation, asOf });
   return { state: 'materialized', asOf, invocation };
 }

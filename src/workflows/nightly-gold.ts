@@ -1,18 +1,15 @@
-import {
-  ApplicationFailure,
-  CancellationScope,
-  isCancellation,
-  log,
-  setCurrentDetails,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ApplicationFailure, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { FailedAssertion } from '../activities/gold.ts';
 import type { TableFreshness } from '../lakehouse/gold/freshness.ts';
-import { short, waiting } from './activities.ts';
+import { short } from './activities.ts';
 import { announce, announcing } from './announce.ts';
 import { codeOf, messageOf } from './failures.ts';
 import { assertionDetails, failureDetails, goldDetails } from './gold-details.ts';
+import { anewWhenLost, awaitGold, compileGold, coveredBy, GOLD_TAG, isMade, startGold } from './gold-run.ts';
+import type { CompiledGold } from './gold-run.ts';
 import { canonicalDate, waitForDay } from './gold-wait.ts';
+import { goldTurnsId } from './ids.ts';
+import { inGoldTurn } from './in-gold-turn.ts';
 import { enterStage, tag } from './visibility.ts';
 
 /** Gold of one day. */
@@ -49,27 +46,19 @@ export interface NightlyGoldResult {
   freshness: TableFreshness[];
 }
 
-/** A night's Gold, compiled. */
-interface Night {
+/** A night's Gold, compiled; without fingerprints for tags of one's own, which say nothing of all of Gold. */
+interface Night extends CompiledGold {
   date: string;
   tags: string[];
-  asOf: string;
-  /** Resource name of the compilation. */
-  compilation: string;
-  /** By source, what Gold is made from; none for tags of one's own, which say nothing of all of Gold. */
-  fingerprints: { source: string; fingerprint: string }[];
 }
 
 const SUBJECT = 'gold';
 
-const DEFAULT_TAGS = ['gold'];
-
-/** Times that a night is begun because Dataform forgot it. */
-const MAX_LOST = 3;
+const DEFAULT_TAGS = [GOLD_TAG];
 
 /**
- * Workflow `gold/<date>`: waits for the day's partitions or a deadline, compiles once for one time of Silver, asks what it costs,
- * runs Dataform, measures how fresh the tables are, and tells people when it fails and when it is well again. Failed assertions
+ * Workflow `gold/<date>`: waits for the day's partitions or a deadline, then for Gold's turn; compiles once for one time of Silver,
+ * asks what it costs, runs Dataform, gives the turn back, measures how fresh the tables are, and tells people when it fails and when it is well again. Failed assertions
  * are an outcome of the data: they are entered with a sample of the rows, told, and fail the run; nothing is tried again.
  */
 export async function nightlyGold(input: NightlyGoldInput): Promise<NightlyGoldResult> {
@@ -109,69 +98,47 @@ async function compileAndMake(
   tags: string[],
   run: string,
 ): Promise<Made & Pick<NightlyGoldResult, 'freshness'>> {
-  for (let lost = 1; ; lost += 1) {
-    try {
-      const night = await compile(date, sources, tags);
-      if (!night) return { ...EMPTY, freshness: [] };
-      const made = await make(night, run);
-      return { ...made, freshness: await measure(night, sources, run) };
-    } catch (error) {
-      if (codeOf(error) !== 'CUP_DATAFORM_LOST' || lost === MAX_LOST) throw error;
-    }
-  }
+  return anewWhenLost(async () => {
+    setCurrentDetails(`**Gold of ${date}** waits for its turn: workflow \`${goldTurnsId()}\` says for whom`);
+    const { night, made } = await inGoldTurn(async () => {
+      const compiled = await compile(date, sources, tags);
+      return { night: compiled, made: compiled ? await make(compiled, run) : EMPTY };
+    });
+    return { ...made, freshness: night ? await measure(night, sources, run) : [] };
+  });
 }
 
 /** Takes the newest snapshots and one time, and compiles for it; undefined while no source has a snapshot. */
 async function compile(date: string, sources: string[], tags: string[]): Promise<Night | undefined> {
   enterStage('plan', `**Gold of ${date}** is compiled`);
-  const found: { source: string; snapshotId: string; asOf: string }[] = [];
-  for (const source of sources) {
-    const { uri } = await short.resolveContract({ source });
-    const { snapshotId, asOf } = await short.readSilverState({ contractUri: uri });
-    if (snapshotId) found.push({ source, snapshotId, asOf });
-  }
-  const asOf = found.map((of) => of.asOf).reduce((a, b) => (a > b ? a : b), '');
-  if (!asOf) return undefined;
-  const { name, commit } = await short.compileDataform({ asOf });
+  const gold = await compileGold({ sources });
+  if (!gold) return undefined;
   // The fingerprints of `materialize`, so that either sees what the other has made; other tags are always run.
   const isDefault = tags.join() === DEFAULT_TAGS.join();
-  const fingerprints = found.map(({ source, snapshotId }) => ({ source, fingerprint: `${snapshotId}/${commit}` }));
-  return { date, tags, asOf, compilation: name, fingerprints: isDefault ? fingerprints : [] };
+  return { ...gold, date, tags, fingerprints: isDefault ? gold.fingerprints : [] };
 }
 
 /** Runs what was compiled, unless that is made already or would read too much. */
-async function make({ date, tags, asOf, compilation, fingerprints }: Night, run: string): Promise<Made> {
-  const made = await Promise.all(fingerprints.map((of) => short.isMaterialized(of)));
-  if (made.length && made.every(Boolean)) return { state: 'unchanged', asOf, invocation: null, bytes: 0 };
+async function make(night: Night, run: string): Promise<Made> {
+  const { date, tags, asOf, compilation, fingerprints } = night;
+  if (fingerprints.length && (await isMade(fingerprints, true)))
+    return { state: 'unchanged', asOf, invocation: null, bytes: 0 };
   const { bytes } = await short.dryRunGold({ compilation, tags });
   enterStage('materialize', `**Gold of ${date}** is made: ${bytes} bytes by dry run, Silver as of ${asOf}`);
-  // Not to be cancelled half-way: an invocation whose name nobody has is one that nobody can stop.
-  const invocation = await CancellationScope.nonCancellable(() =>
-    short.startDataform({ compilationResult: compilation, tags }),
-  );
+  const made = await coveredBy(night);
+  const invocation = await startGold(compilation, tags);
   try {
-    await waiting.awaitDataform({ invocation });
+    await awaitGold(invocation);
   } catch (error) {
-    if (isCancellation(error)) await stop(invocation);
     if (codeOf(error) === ASSERTION_FAILED) throw await assertionFailure(date, invocation, run);
     throw error;
   }
-  for (const { source, fingerprint } of fingerprints)
-    await short.recordMaterialization({ source, fingerprint, invocation, asOf });
+  if (made.length) await short.recordMaterialization({ made, invocation, asOf });
   await short.passAssertions({ invocation });
   return { state: 'materialized', asOf, invocation, bytes };
 }
 
 const ASSERTION_FAILED = 'CUP_DATAFORM_ASSERTION_FAILED';
-
-/** Stops an invocation; one that cannot be stopped hides no cancellation. */
-async function stop(invocation: string): Promise<void> {
-  try {
-    await CancellationScope.nonCancellable(() => short.cancelDataform({ invocation }));
-  } catch (error) {
-    log.warn('the invocation was not stopped', { invocation, code: codeOf(error) });
-  }
-}
 
 /** The outcome of failed assertions as the failure that the run ends with. */
 async function assertionFailure(date: string, invocation: string, run: string): Promise<ApplicationFailure> {

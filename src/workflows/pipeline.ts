@@ -60,7 +60,7 @@ async function run(source: string, range: Range): Promise<PipelineResult> {
   const batches = await settleBatches(processed.published, contract);
   const settledAt = Date.now();
   enterStage('materialize', pipelineDetails(range, 'materializes Gold', plan));
-  const gold = await materialize({ source, contractUri: contract.uri });
+  const gold = await materialize({ source });
   await refuseFailed(source, processed.failed);
   enterStage(
     'done',

@@ -54,7 +54,7 @@ export async function rebuild(input: RebuildInput): Promise<RebuildResult> {
       await record(input, announced, batchIds, rebuilt);
       const meanwhile = await catchUp(source, announced);
       show('materialize', announced, 'materializes Gold');
-      const gold = await materialize({ source, contractUri: contract.uri });
+      const gold = await materialize({ source });
       show('done', announced, `done: ${rebuilt.rows} rows`);
       return { table, contractHash, range, batches: batchIds.length, rebuilt, meanwhile, gold };
     } finally {

@@ -91,7 +91,7 @@ async function processPage(state: RedriveState, run: RedriveRun, source: string)
 
 async function finish(state: RedriveState, source: string): Promise<RedriveResult> {
   enterStage('materialize', redriveDetails(state, 'materializes Gold'));
-  const gold = await materialize({ source, contractUri: state.contract.uri });
+  const gold = await materialize({ source });
   const { partitions, first } = state.failed;
   if (partitions)
     throw ApplicationFailure.nonRetryable(

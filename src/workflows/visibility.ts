@@ -43,8 +43,8 @@ export function tag(run: { source: string; kind: RunKind; stage: Stage; range?: 
   setCurrentDetails(details);
 }
 
-/** Makes an entity findable: the `source` of a name, its `stream`, the `committer` of a table. */
-export function tagEntity(kind: 'source' | 'committer' | 'stream', source?: string): void {
+/** Makes an entity findable: the `source` of a name, its `stream`, the `committer` of a table, the `gold-turns`. */
+export function tagEntity(kind: 'source' | 'committer' | 'stream' | 'gold-turns', source?: string): void {
   upsertSearchAttributes([
     { key: RUN_KIND, value: kind },
     ...(source === undefined ? [] : [{ key: SOURCE, value: source }]),

@@ -9,12 +9,19 @@ import type { DataformServer } from '../../local/dataform/server.ts';
 import { dataformActivities } from '../../src/activities/dataform.ts';
 import { GOLD, goldActivities } from '../../src/activities/gold.ts';
 import type { ActivityResources } from '../../src/activities/index.ts';
+import { ledgerActivities } from '../../src/activities/ledger.ts';
+import { silverActivities } from '../../src/activities/silver.ts';
 import { bigqueryClient, dataformClient } from '../../src/gcp/clients.ts';
 import { readEnvironment } from '../../src/gcp/env.ts';
 import type { CupelEnvironment } from '../../src/gcp/env.ts';
+import { logFolder } from '../../src/lakehouse/append-log/index.ts';
 import { commitWaiting } from '../../src/lakehouse/committer/index.ts';
+import { IcebergTable } from '../../src/lakehouse/iceberg/index.ts';
+import type { RestCatalog } from '../../src/lakehouse/iceberg/index.ts';
 import { Ledger } from '../../src/lakehouse/ledger/index.ts';
-import { earthquakes } from '../support/contracts.ts';
+import { admitContract } from '../../src/lakehouse/published-contract.ts';
+import { contractOf, earthquakes } from '../support/contracts.ts';
+import { BUCKETS } from '../support/kappa-job.ts';
 import { startLake } from '../support/lake.ts';
 import type { Lake } from '../support/lake.ts';
 import { publishBatch, quake } from '../support/rows.ts';
@@ -33,6 +40,9 @@ dataformCoreVersion: 3.0.62
 `,
   'definitions/days.sqlx': `config { type: "table", tags: ["gold"], bigquery: { partitionBy: "day" } }
 SELECT DATE(event_time) AS day, COUNT(*) AS events FROM ${SILVER} GROUP BY day`,
+  'definitions/declarations.js': `declare({ schema: "raw", name: "reports" })`,
+  'definitions/of_raw.sqlx': `config { type: "view", tags: ["weekly"] }
+SELECT * FROM \${ref("raw", "reports")}`,
   'definitions/plain.sqlx': `config { type: "table", tags: ["gold"] }
 SELECT 'a' AS name, 1 AS value UNION ALL SELECT 'b', 2`,
   'definitions/small_values.sqlx': `config { type: "assertion", tags: ["gold"] }
@@ -143,6 +153,52 @@ test('a night: bytes by dry run, the cap, failed assertions with their rows, fre
 
   await run(gold.passAssertions, { invocation: 'a later one' });
   expect((await resources.ledger.latest(GOLD, ['assertion']))[0]?.state).toBe('passed');
+});
+
+test('which tables of raw an invocation by tags reads is known from the compilation', async () => {
+  const { name: compilation } = await run(sql.compileDataform, { asOf: new Date().toISOString() });
+  expect(await run(gold.readRawTables, { compilation, tags: TAGS })).toEqual([]);
+  expect(await run(gold.readRawTables, { compilation, tags: ['weekly'] })).toEqual(['reports']);
+});
+
+test('what Silver holds: one time for all, none of what has no table, and of other sources no log', async () => {
+  const environment = readEnvironment({ ...BUCKETS, CUPEL_PROJECT: 'cupel-test' });
+  const silver = silverActivities({ ...resources, ...lake, environment, now: () => 0 } as ActivityResources);
+  const publications = { store: lake.store, opsBucket: environment.buckets.ops };
+  for (const source of ['earthquakes', 'networks', 'felt_reports'])
+    await admitContract(publications, contractOf(source));
+  const others = ['networks', 'felt_reports', 'never_published'];
+  const { asOf, states } = await run(silver.readSilverStates, { sources: ['earthquakes'], others });
+  const table = await IcebergTable.load(lake.catalog, lake.store, 'silver', 'earthquakes');
+  expect(states).toEqual([
+    { source: 'earthquakes', snapshotId: String(table?.current?.['snapshot-id']), rawTable: 'earthquakes' },
+  ]);
+  // Our clock says 1970: then the snapshot counts.
+  expect(asOf).toBe(new Date(Number(table?.current?.['timestamp-ms']) + 1).toISOString());
+  // A log has no snapshot: its source asks for what it holds.
+  const contract = contractOf('felt_reports');
+  await lake.store.create(`${logFolder(lake.silverBucket, contract)}dt=2025-05-04/hr=00/0.avro`, 'rows');
+  expect((await run(silver.readSilverStates, { sources: [], others: ['felt_reports'] })).states).toEqual([]);
+  const [log] = (await run(silver.readSilverStates, { sources: ['felt_reports'] })).states;
+  expect(log).toMatchObject({ source: 'felt_reports', rawTable: 'felt_reports' });
+  // What cannot be read of another source fails nobody.
+  const catalog = { loadTable: () => Promise.reject(new Error('away')) } as unknown as RestCatalog;
+  const away = silverActivities({ ...resources, ...lake, catalog, environment } as ActivityResources);
+  expect((await run(away.readSilverStates, { sources: [], others })).states).toEqual([]);
+  await expect(run(away.readSilverStates, { sources: ['networks'] })).rejects.toThrow('away');
+});
+
+test('what was made by others counts where it may', async () => {
+  const { isMaterialized, recordMaterialization } = ledgerActivities(resources);
+  const made = [
+    { source: 'a', fingerprint: '1/c' },
+    { source: 'b', fingerprint: '1/c', byOthers: true },
+  ];
+  await run(recordMaterialization, { made, invocation: 'i', asOf: '2025-05-04T00:00:00.000Z' });
+  const isMade = (source: string, byOthers: boolean) => run(isMaterialized, { source, fingerprint: '1/c', byOthers });
+  expect(await isMade('a', false)).toBe(true);
+  expect(await isMade('b', true)).toBe(true);
+  expect(await isMade('b', false)).toBe(false);
 });
 
 test('a dry run runs nothing, and counts the bytes as Google sizes values', async () => {

@@ -41,8 +41,16 @@ export function fakeActivities(chunks: number, replace: Partial<Activities> = {}
     submitBatches: () => Promise.resolve(),
     readOutcomes: ({ batchIds }) => Promise.resolve(batchIds.map(doneOf)),
     recordBatches: () => Promise.resolve(),
-    readSilverState: () => Promise.resolve({ snapshotId: '7', asOf: '2025-01-01T00:00:00.000Z' }),
+    takeGoldTurn: () => Promise.resolve(),
+    endGoldTurn: () => Promise.resolve(),
+    goldSources: () => Promise.resolve(['s']),
+    readSilverStates: ({ sources, others = [] }) =>
+      Promise.resolve({
+        asOf: '2025-01-01T00:00:00.000Z',
+        states: [...sources, ...others].map((source) => ({ source, snapshotId: '7' })),
+      }),
     compileDataform: () => Promise.resolve({ name: 'compilation', commit: 'c' }),
+    readRawTables: () => Promise.resolve([]),
     isMaterialized: () => Promise.resolve(false),
     startDataform: () => Promise.resolve('invocation'),
     awaitDataform: () => Promise.resolve(),

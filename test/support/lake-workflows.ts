@@ -77,6 +77,7 @@ export async function startLakeWorkflows() {
       },
       announce: () => Promise.resolve(),
       compileDataform: () => Promise.resolve({ name: 'compilation', commit: 'c' }),
+      readRawTables: () => Promise.resolve([]),
       startDataform: () => Promise.resolve('invocation'),
       awaitDataform: () => Promise.resolve(),
     };

@@ -3,12 +3,12 @@ import type { EventKind, Ledger, LedgerEvent, LedgerState } from '../../src/lake
 /** A ledger in memory: the last event of each subject. */
 export type MemoryLedger = Pick<Ledger, 'append' | 'latest'>;
 
-/** Makes an empty one; it knows one source. */
+/** Makes an empty one. */
 export function memoryLedger(): MemoryLedger {
   const newest = new Map<string, LedgerEvent>();
   return {
     append(events) {
-      for (const event of events) newest.set(`${event.kind} ${event.subject}`, event);
+      for (const event of events) newest.set(`${event.kind} ${event.source} ${event.subject}`, event);
       return Promise.resolve();
     },
     latest(source: string, kinds: EventKind[]): Promise<LedgerState[]> {

@@ -43,7 +43,6 @@ function night(replace: Partial<Activities> = {}) {
   const announced: Health[] = [];
   const recorded: Recorded[] = [];
   const fake = fakeActivities(0, {
-    goldSources: () => Promise.resolve(['s']),
     lookAtGoldDay: () => Promise.resolve(THERE),
     dryRunGold: () => Promise.resolve({ bytes: 1234, biggest: [], unknown: [] }),
     cancelDataform: () => Promise.resolve(),
@@ -96,8 +95,8 @@ test('a night compiles once, asks what it costs, runs, and says how fresh the ta
   expect(fake.calls).toEqual([
     'goldSources',
     'lookAtGoldDay',
-    'resolveContract',
-    'readSilverState',
+    'takeGoldTurn',
+    'readSilverStates',
     'compileDataform',
     'isMaterialized',
     'dryRunGold',
@@ -105,6 +104,7 @@ test('a night compiles once, asks what it costs, runs, and says how fresh the ta
     'awaitDataform',
     'recordMaterialization',
     'passAssertions',
+    'endGoldTurn',
     'measureFreshness',
     'announce',
     'recordGold',
@@ -230,7 +230,7 @@ test('what is made already is not made again but by other tags, and an empty Sil
   expect(await run(made, (handle) => handle.result(), { tags: ['weekly'] })).toMatchObject({ state: 'materialized' });
   expect(made.calls).not.toContain('recordMaterialization');
   const empty = night({
-    readSilverState: () => Promise.resolve({ snapshotId: null, asOf: '2025-01-01T00:00:00.000Z' }),
+    readSilverStates: () => Promise.resolve({ states: [], asOf: '2025-01-01T00:00:00.000Z' }),
   });
   expect(await run(empty, (handle) => handle.result())).toMatchObject({ state: 'empty', asOf: null, freshness: [] });
   expect(empty.calls).not.toContain('compileDataform');
@@ -259,8 +259,11 @@ test('a table that turns stale is told, and the night succeeds all the same', as
 });
 
 test('cancelling stops the invocation, and is no failure to tell', async () => {
+  let stopped = false;
   const fake = night({
+    cancelDataform: () => Promise.resolve(void (stopped = true)),
     async awaitDataform() {
+      if (stopped) throw cupelError('CUP_DATAFORM_CANCELLED');
       const { cancellationSignal } = Context.current();
       const beat = setInterval(() => Context.current().heartbeat(), 50);
       await new Promise((resolve) => cancellationSignal.addEventListener('abort', resolve));
@@ -274,7 +277,8 @@ test('cancelling stops the invocation, and is no failure to tell', async () => {
     await expect(handle.result()).rejects.toThrow();
     await record(handle, 'nightly-gold-cancelled');
   });
-  expect(fake.calls).toContain('cancelDataform');
+  // The turn is another's only when the invocation has ended.
+  expect(fake.calls.slice(-3)).toEqual(['cancelDataform', 'awaitDataform', 'endGoldTurn']);
   expect(fake.announced).toEqual([]);
 });
 

@@ -55,12 +55,15 @@ const STAGES = [
   'awaitDataflowJob',
 ];
 const GOLD = [
-  'readSilverState',
+  'takeGoldTurn',
+  'goldSources',
+  'readSilverStates',
   'compileDataform',
   'isMaterialized',
   'startDataform',
   'awaitDataform',
   'recordMaterialization',
+  'endGoldTurn',
 ];
 
 test('a run goes through its stages in order, and gives its lease back', async () => {
@@ -87,7 +90,7 @@ test('with nothing to do it starts no job, and Gold that is made already is not 
 
 test('an empty Silver has no Gold', async () => {
   const fake = fakeActivities(0, {
-    readSilverState: () => Promise.resolve({ snapshotId: null, asOf: '2025-01-01T00:00:00.000Z' }),
+    readSilverStates: () => Promise.resolve({ states: [], asOf: '2025-01-01T00:00:00.000Z' }),
   });
   expect((await run(fake, (handle) => handle.result())).gold.state).toBe('empty');
   expect(fake.calls).not.toContain('compileDataform');

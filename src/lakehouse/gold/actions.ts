@@ -60,6 +60,16 @@ export function sqlOf({ target, relation, assertion, operations }: CompiledActio
   return queries.length ? [{ target: name, queries, alone: true }] : [];
 }
 
+/** Dataset of Bronze in BigQuery. */
+const RAW = 'raw';
+
+/** Tables of Bronze in BigQuery that the actions themselves name, sorted. */
+export function rawTablesOf(actions: CompiledAction[]): string[] {
+  const named = actions.flatMap((action) => bodyOf(action)?.dependencyTargets ?? []);
+  const tables = named.flatMap(({ schema, name }) => (schema === RAW && name ? [name] : []));
+  return [...new Set(tables)].sort();
+}
+
 /** The tables and views among the actions. */
 export function relationsOf(actions: CompiledAction[]): GoldRelation[] {
   return actions

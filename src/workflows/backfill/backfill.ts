@@ -79,7 +79,7 @@ async function finish(settings: BackfillSettings, state: BackfillState): Promise
   const { firstExecutionRunId: run } = workflowInfo();
   const verified = await short.verifyPlan({ planUri: state.plan.planUri, source, run });
   show(settings, state, 'materializing');
-  const gold = await materialize({ source, contractUri: state.contract.uri });
+  const gold = await materialize({ source });
   show(settings, state, 'done');
   // Whoever stopped it knows that the rest is open.
   const open = Math.max(state.counts.partitionsFailed, state.stopping ? 0 : verified.open);

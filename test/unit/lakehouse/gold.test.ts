@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { freshnessOf } from '../../../src/contracts/index.ts';
-import { relationsOf, selectActions, sqlOf } from '../../../src/lakehouse/gold/actions.ts';
+import { rawTablesOf, relationsOf, selectActions, sqlOf } from '../../../src/lakehouse/gold/actions.ts';
 import type { CompiledAction } from '../../../src/lakehouse/gold/actions.ts';
 import { dayState } from '../../../src/lakehouse/gold/day.ts';
 import { judgeFreshness, newestTime } from '../../../src/lakehouse/gold/freshness.ts';
@@ -125,4 +125,19 @@ test('a sample is small and plain', () => {
   expect(sample[0]).toEqual({ at: '2025-05-04', id: `${'x'.repeat(200)}…`, bytes: 'YQ==', many: ['1'], none: null });
   const wide = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`c${index}`, 'y'.repeat(100)]));
   expect(JSON.stringify(sampleOf([wide, wide, wide])).length).toBeLessThan(17_000);
+});
+
+test('the tables of raw that actions read are those that they name, each once', () => {
+  const target = (schema: string, name: string) => ({ database: 'p', schema, name });
+  const action = (name: string, ...needs: object[]): CompiledAction => ({
+    target: target('gold', name),
+    relation: { tags: ['gold'], dependencyTargets: needs },
+  });
+  const actions = [
+    action('felt', target('raw', 'felt_reports'), { ...target('silver', 'earthquakes'), database: 'p.cupel' }),
+    action('repos', target('silver', 'github_events'), target('raw', 'felt_reports')),
+    action('silver', target('raw', 'deliveries')),
+  ];
+  expect(rawTablesOf(actions)).toEqual(['deliveries', 'felt_reports']);
+  expect(rawTablesOf([action('days', target('silver', 'raw'))])).toEqual([]);
 });
