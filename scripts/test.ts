@@ -33,7 +33,7 @@ const KINDS: Kind[] = [
     optIn: true,
   },
   { name: 'prism', budget: 360, tools: ['fakeGcs', 'catalogJars', 'prism', 'expansionJars'], workers: 1, optIn: true },
-  { name: 'flink', budget: 120, tools: ['fakeGcs', 'catalogJars', 'flinkJars'], workers: 1, optIn: true },
+  { name: 'flink', budget: 240, tools: ['fakeGcs', 'catalogJars', 'flinkJars'], workers: 1, optIn: true },
   {
     name: 'dataflow',
     budget: 120,
