@@ -61,8 +61,11 @@ export async function startLakeWorkflows() {
     return {
       ...fakeActivities(0).activities,
       ...real,
+      // Each run has a worker of its own, and the time-skipping server keeps an entity's next task for the one that is gone.
       acquireLease: () => Promise.resolve(),
       releaseLease: () => Promise.resolve(),
+      takeGoldTurn: () => Promise.resolve(),
+      endGoldTurn: () => Promise.resolve(),
       launchDataflowJob: async ({ work, parameters }) => {
         jobs.set(work, parameters as { chunk: string; report: string });
         return Promise.resolve({ jobId: work, jobName: work });

@@ -179,3 +179,20 @@ test("when the history of Gold's turns starts anew, the queue goes with it, and 
     await expect.poll(queue).toEqual([]);
   });
 });
+
+test("a worker that ends leaves Gold's turns to the next one", async () => {
+  const resources = { temporal: env.client, environment: { pollIntervalMs: 50 } } as unknown as ActivityResources;
+  const turns = env.client.workflow.getHandle(goldTurnsId());
+  await turns.terminate('another test had it').catch(() => undefined);
+  const runIds: string[] = [];
+  for (const workflowId of ['before', 'after']) {
+    const worker = await cupelWorker(env, { ...activities(), ...goldTurnActivities(resources) });
+    const args = [{ source: workflowId, from: '2025-04-01', to: '2025-04-02' }];
+    const result = worker.runUntil(
+      env.client.workflow.execute('pipeline', { workflowId, taskQueue: TASK_QUEUE, args }),
+    );
+    expect(await result).toMatchObject({ gold: { state: 'materialized' } });
+    runIds.push((await turns.describe()).runId);
+  }
+  expect(runIds[1]).toBe(runIds[0]);
+});
