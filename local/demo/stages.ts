@@ -1,10 +1,10 @@
 import type { Printer } from './print.ts';
 
-/** Seconds of each stage on a warm machine of two cores. Files, apps and webhooks run beside each other and beside the batch of what was polled. */
+/** Seconds of each stage on a warm machine of two cores. Files, webhooks and apps run beside each other, beside the stream and beside the batch. */
 const BUDGET = {
   startup: 20,
   ingest: 40,
-  stream: 30,
+  stream: 45,
   parity: 15,
   validate: 5,
   process: 15,
