@@ -1,8 +1,8 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
-import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowNotFoundError } from '@temporalio/client';
-import { goldTurnsId, TASK_QUEUE } from '../workflows/ids.ts';
-import type { TurnAnswer, TurnHolder } from '../workflows/gold-turn-messages.ts';
-import type { goldTurns } from '../workflows/gold-turns.ts';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { GoldTurnsInput, TurnAnswer, TurnHolder } from '../workflows/gold-turn-messages.ts';
+import { goldTurnsId } from '../workflows/ids.ts';
+import { askEntity } from './ask-entity.ts';
 import { withHeartbeat } from './heartbeats.ts';
 import { leaveToNextWorker, pause } from './polling.ts';
 import type { ActivityResources } from './resources.ts';
@@ -12,19 +12,9 @@ const LONGEST_PAUSE_MS = 60_000;
 
 /** Activities on Gold's turn. */
 export function goldTurnActivities({ environment, temporal }: ActivityResources) {
-  /** Asks the entity, and starts it where there is none. */
-  function ask(holder: TurnHolder): Promise<TurnAnswer> {
-    const startWorkflowOperation = new WithStartWorkflowOperation<typeof goldTurns>('goldTurns', {
-      workflowId: goldTurnsId(),
-      taskQueue: TASK_QUEUE,
-      args: [{}],
-      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-    });
-    return temporal.workflow.executeUpdateWithStart<typeof goldTurns, TurnAnswer, [TurnHolder]>('takeTurn', {
-      args: [holder],
-      startWorkflowOperation,
-    });
-  }
+  const entity = { type: 'goldTurns', workflowId: goldTurnsId(), input: {} satisfies GoldTurnsInput };
+  const ask = (holder: TurnHolder): Promise<TurnAnswer> =>
+    askEntity(temporal, entity, { update: 'takeTurn', input: holder });
 
   async function awaitTurn(holder: TurnHolder, tell: (details: unknown) => void): Promise<void> {
     const { cancelled, cancellationSignal } = Context.current();

@@ -1,6 +1,4 @@
 import { heartbeat } from '@temporalio/activity';
-import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import { tableName } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
 import { cupelError } from '../errors.ts';
@@ -17,8 +15,9 @@ import {
   publishedContract,
 } from '../lakehouse/published-contract.ts';
 import { ensureRawTable } from '../lakehouse/raw/index.ts';
-import type { committer } from '../workflows/committer.ts';
-import { committerId, TASK_QUEUE } from '../workflows/ids.ts';
+import type { CommitterInput } from '../workflows/committer.ts';
+import { committerId } from '../workflows/ids.ts';
+import { askEntity } from './ask-entity.ts';
 import type { ContractReference } from './contracts.ts';
 import { withHeartbeat } from './heartbeats.ts';
 import type { ActivityResources } from './resources.ts';
@@ -108,24 +107,9 @@ export function rebuildActivities(resources: ActivityResources) {
      */
     async requestRebuild(input: RebuildRequest & { table: string; run: string }): Promise<RebuiltTable> {
       const { table, run, ...request } = input;
-      const startWorkflowOperation = new WithStartWorkflowOperation<typeof committer>('committer', {
-        workflowId: committerId(table),
-        taskQueue: TASK_QUEUE,
-        args: [{ table }],
-        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      });
-      const ask = () =>
-        temporal.workflow.executeUpdateWithStart<typeof committer, RebuiltTable, [RebuildRequest]>('rebuildNow', {
-          args: [request],
-          updateId: `rebuild-${run}`,
-          startWorkflowOperation,
-        });
-      try {
-        return await withHeartbeat(ask);
-      } catch (error) {
-        if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) throw error.cause;
-        throw error;
-      }
+      const entity = { type: 'committer', workflowId: committerId(table), input: { table } satisfies CommitterInput };
+      const ask = { update: 'rebuildNow', input: request satisfies RebuildRequest, updateId: `rebuild-${run}` };
+      return withHeartbeat(() => askEntity(temporal, entity, ask));
     },
 
     /** Makes the table anew and puts the contract into force; only the committer of the table calls it. Safe to repeat. */

@@ -1,17 +1,12 @@
-import {
-  WithStartWorkflowOperation,
-  WorkflowFailedError,
-  WorkflowIdConflictPolicy,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
+import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { cupelError } from '../errors.ts';
-import { sourceId, TASK_QUEUE } from '../workflows/ids.ts';
+import { sourceId } from '../workflows/ids.ts';
 import { overlaps } from '../workflows/range.ts';
 import type { Range } from '../workflows/range.ts';
-import type { Lease, source as sourceWorkflow } from '../workflows/source.ts';
+import type { Lease, SourceInput } from '../workflows/source.ts';
+import { askEntity } from './ask-entity.ts';
 import { withHeartbeat } from './heartbeats.ts';
 import { isOpen } from './open-runs.ts';
 import type { RunReference } from './open-runs.ts';
@@ -38,24 +33,14 @@ export function temporalActivities({ temporal }: ActivityResources) {
   }
 
   return {
-    /** Asks the entity of a source for a range, and starts the entity where there is none. */
+    /**
+     * Asks the entity of a source for a range, and starts the entity where there is none.
+     *
+     * @throws ApplicationFailure CUP_RANGE_LEASED with the holder
+     */
     async acquireLease({ source, lease }: { source: string; lease: Lease }): Promise<void> {
-      const startWorkflowOperation = new WithStartWorkflowOperation<typeof sourceWorkflow>('source', {
-        workflowId: sourceId(source),
-        taskQueue: TASK_QUEUE,
-        args: [{ source }],
-        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      });
-      try {
-        await temporal.workflow.executeUpdateWithStart<typeof sourceWorkflow, void, [Lease]>('acquireLease', {
-          args: [lease],
-          startWorkflowOperation,
-        });
-      } catch (error) {
-        // The refusal of the entity, with its type and the holder, is the answer.
-        if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) throw error.cause;
-        throw error;
-      }
+      const entity = { type: 'source', workflowId: sourceId(source), input: { source } satisfies SourceInput };
+      await askEntity<void, Lease>(temporal, entity, { update: 'acquireLease', input: lease });
     },
 
     /** Gives a range back; an entity that is gone holds none. */

@@ -1,6 +1,4 @@
 import { heartbeat } from '@temporalio/activity';
-import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import { tableName } from '../contracts/index.ts';
 import type { CompiledContract } from '../contracts/index.ts';
 import { startControlled } from '../control/start.ts';
@@ -12,8 +10,9 @@ import { readContract } from '../lakehouse/contract-store.ts';
 import { ledgerEvent } from '../lakehouse/ledger/index.ts';
 import { missedFiles, reconcileBronze } from '../lakehouse/upkeep/index.ts';
 import type { Reconciliation } from '../lakehouse/upkeep/index.ts';
-import type { committer } from '../workflows/committer.ts';
-import { committerId, TASK_QUEUE } from '../workflows/ids.ts';
+import type { CommitterInput } from '../workflows/committer.ts';
+import { committerId } from '../workflows/ids.ts';
+import { askEntity } from './ask-entity.ts';
 import { withHeartbeat } from './heartbeats.ts';
 import { dropClosedShadows } from './parity.ts';
 import type { Upkeep } from './silver.ts';
@@ -51,25 +50,10 @@ export function upkeepActivities(resources: ActivityResources) {
      * @param run names the asking run, so that asking again is joined
      */
     async requestMaintenance(input: { table: string; contractUri: string; run: string }): Promise<Upkeep> {
-      const startWorkflowOperation = new WithStartWorkflowOperation<typeof committer>('committer', {
-        workflowId: committerId(input.table),
-        taskQueue: TASK_QUEUE,
-        args: [{ table: input.table }],
-        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      });
-      const ask = () =>
-        temporal.workflow.executeUpdateWithStart<typeof committer, Upkeep, [{ contractUri: string }]>('maintainNow', {
-          args: [{ contractUri: input.contractUri }],
-          updateId: `maintain-${input.run}`,
-          startWorkflowOperation,
-        });
-      try {
-        return await withHeartbeat(ask);
-      } catch (error) {
-        // What upkeep itself failed with, with its code.
-        if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) throw error.cause;
-        throw error;
-      }
+      const { table, contractUri, run } = input;
+      const entity = { type: 'committer', workflowId: committerId(table), input: { table } satisfies CommitterInput };
+      const ask = { update: 'maintainNow', input: { contractUri }, updateId: `maintain-${run}` };
+      return withHeartbeat(() => askEntity(temporal, entity, ask));
     },
 
     /** Deletes old plans, spent chunks, delta files that lost, old batches of streams, and what terminated comparisons left. */
