@@ -1,13 +1,11 @@
 import type { ChunkObject } from '../../src/lakehouse/deltas/index.ts';
+import { MOST_THREADS, threadCount } from '../threads/thread-count.ts';
 
 /** An object of a chunk, and where in the chunk it lies. */
 export interface ListedObject extends ChunkObject {
   /** From 0 up to 1: objects of one place hold the same records, more or less, so that one thread should reduce them. */
   place: number;
 }
-
-/** Most parts that are read side by side; a job has no more threads. */
-const MOST_LANES = 4;
 
 /** Bytes that are worth a thread of their own. */
 const LANE_BYTES = 2 << 20;
@@ -24,7 +22,9 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 export function inLanes(objects: readonly ChunkObject[]): ListedObject[] {
   const sorted = objects.toSorted((a, b) => compare(hourOf(a), hourOf(b)) || compare(a.name, b.name));
   const total = sorted.reduce((sum, { bytes }) => sum + bytes, 0);
-  const count = Math.max(1, Math.min(MOST_LANES, Math.floor(total / LANE_BYTES)));
+  // One for each thread that may read them, here or where the graph is sent to.
+  const most = Math.max(MOST_THREADS, threadCount());
+  const count = Math.max(1, Math.min(most, Math.floor(total / LANE_BYTES)));
   const lanes: ListedObject[][] = Array.from({ length: count }, () => []);
   let before = 0;
   for (const object of sorted) {
@@ -33,5 +33,5 @@ export function inLanes(objects: readonly ChunkObject[]): ListedObject[] {
     before += object.bytes;
   }
   const longest = Math.max(...lanes.map(({ length }) => length));
-  return Array.from({ length: longest }, (_, at) => lanes.flatMap((lane) => lane[at] ?? [])).flat();
+  return Array.from({ length: longest }, (_, turn) => lanes.flatMap((lane) => lane[turn] ?? [])).flat();
 }

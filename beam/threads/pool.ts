@@ -1,18 +1,13 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import type { Answers, JobParameters, Question } from './messages.ts';
+import { threadCount } from './thread-count.ts';
 
 /** Objects in work per thread: enough to hide the latency of reading, few enough to bound memory. */
 const IN_WORK = 8;
 
 /** Rows live longer than V8 expects of young objects: with its default they are moved again and again. */
 const YOUNG_MB = 128;
-
-/** Dataflow starts a process per core itself: there `CUPEL_JOB_THREADS=1`. Default: the cores, at most 4. */
-function threadCount(): number {
-  return Number(process.env.CUPEL_JOB_THREADS) || Math.min(4, availableParallelism());
-}
 
 type Waiting = PromiseWithResolvers<unknown>;
 
@@ -76,6 +71,8 @@ export class Pool {
   readonly #contract: string;
   readonly #most = threadCount();
   readonly #threads: Thread[];
+  /** Parts of what is read that have a thread, in the order of the threads. */
+  readonly #parts: number[] = [];
   /** One queue for all: whatever takes long, takes the others' turn. */
   readonly #limit;
 
@@ -93,7 +90,7 @@ export class Pool {
    */
   ask<Op extends Question['op']>(question: Extract<Question, { op: Op }>, place?: number): Promise<Answers[Op]> {
     if (place === undefined) return this.#limit(() => this.#idlest().ask(question) as Promise<Answers[Op]>);
-    const thread = this.#threadAt(Math.floor(place * this.#most));
+    const thread = this.#threadOf(Math.floor(place * this.#most));
     return thread.own(() => thread.ask(question) as Promise<Answers[Op]>);
   }
 
@@ -115,9 +112,17 @@ export class Pool {
     return !idlest.load || this.#threads.length === this.#most ? idlest : this.#threadAt(this.#threads.length);
   }
 
+  /** Each part has a thread of its own, and there are no more threads than parts that were asked for. */
+  #threadOf(part: number): Thread {
+    const at = this.#parts.indexOf(part);
+    return this.#threadAt(at < 0 ? this.#parts.push(part) - 1 : at);
+  }
+
+  /** A thread that is there, or the next one. */
   #threadAt(index: number): Thread {
-    while (this.#threads.length <= index) this.#threads.push(new Thread(this.#contract));
-    return this.#threads[index] as Thread;
+    const thread = this.#threads[index] ?? new Thread(this.#contract);
+    this.#threads[index] = thread;
+    return thread;
   }
 
   async stop(): Promise<void> {
