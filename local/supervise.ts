@@ -151,7 +151,7 @@ class Supervisor implements SupervisedServer {
   }
 }
 
-/** Times that a server is started which ends before it was ever ready: some take further ports by themselves, and may lose the race for one. */
+/** Times that a server is started which does not become ready: some take further ports by themselves, and may lose the race for one. */
 const FIRST_STARTS = 3;
 
 /** Starts the first process of a server. */
