@@ -60,7 +60,7 @@ function batchOf({ batch: ofJob }: KappaParameters, own: BatchReference | undefi
   return batch;
 }
 
-/** Objects of Bronze or blocks of messages, as JSON → references to staged blocks, by bucket. Rows never cross the runner. */
+/** Objects of Bronze or blocks of messages, as JSON → blocks of rows or references to them, by bucket. No row crosses the runner by itself. */
 export class ParseBlocks {
   readonly parameters: KappaParameters;
   batches: Map<string, Parsing> = new Map();
@@ -93,7 +93,8 @@ export class ParseBlocks {
       await work.all();
       const key = (of: string): string => toKey({ of, ...(batch ? { batch } : {}) });
       for (const { blocks, counts } of await flushed) {
-        for (const { bucket, uri } of blocks) yield inPlace<KeyedText>(place, { key: key(String(bucket)), value: uri });
+        for (const { bucket, block: value } of blocks)
+          yield inPlace<KeyedText>(place, { key: key(String(bucket)), value });
         yield inPlace<KeyedText>(place, { key: key(COUNTS), value: JSON.stringify(counts) });
       }
     }

@@ -19,7 +19,7 @@ export type ContractResources = Awaited<ReturnType<typeof openContract>>;
 
 const opened = new Map<string, Promise<ContractResources>>();
 
-/** The same, opened once per process: a streaming step is called for every window. */
+/** The same, opened once per process: a stream makes batch after batch with it. */
 export function contractResources(uri: string): Promise<ContractResources> {
   const known = opened.get(uri);
   if (known) return known;
@@ -35,7 +35,7 @@ export function contractResources(uri: string): Promise<ContractResources> {
  * @throws CupelError CUP_CONTRACT_INVALID when the contract is not the one that the chunk was made with
  */
 export async function openJob(parameters: Pick<JobParameters, 'chunk' | 'contract'>) {
-  const resources = await openContract(parameters.contract);
+  const resources = await contractResources(parameters.contract);
   const { chunk: given } = parameters;
   const chunk = typeof given === 'string' ? await resources.deltas.readChunk(given) : given;
   if (chunk.contractHash !== resources.contract.hash) {

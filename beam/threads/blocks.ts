@@ -19,9 +19,10 @@ function shorter(values: Value[]): ColumnValues {
   const known = new Map<Value, number>();
   const codes = new Uint32Array(values.length);
   for (const [at, value] of values.entries()) {
+    if (Object.is(value, -0)) return values; // a Map takes it for 0, whichever came first
     let code = known.get(value);
     if (code === undefined) {
-      if (known.size >= most || Object.is(value, -0)) return values; // a Map takes it for 0
+      if (known.size >= most) return values;
       known.set(value, (code = known.size));
     }
     codes[at] = code;
@@ -30,7 +31,7 @@ function shorter(values: Value[]): ColumnValues {
 }
 
 /**
- * Rows, all of the same columns, as a staged block: V8's own format, which keeps 64-bit integers. Written and read within one
+ * Rows, all of the same columns, as a block: V8's own format, which keeps 64-bit integers. Written and read within one
  * job, so by one Node.
  */
 export function encodeBlock(rows: Row[]): Buffer {

@@ -12,9 +12,10 @@ import { messageReader, STREAM_PARTITION } from '../sources/message-block.ts';
 import type { MessageBlock, RefusedMessage } from '../sources/message-block.ts';
 import { encodeBlock } from './blocks.ts';
 import { addUnknown, countsOf, noCounts, PARTITION, partitionOfRow } from './counts.ts';
+import { keepBlock } from './kept-block.ts';
 import type { BlockReference, Counts, SourceElement } from './messages.ts';
 
-/** Keys held before they are staged: some 100 MB of rows. More blocks are harmless, since the merge reduces again. */
+/** Keys held before blocks are made of them: some 100 MB of rows. More blocks are harmless, since the merge reduces again. */
 const MAX_KEYS = 100_000;
 
 /** What a bundle is parsed with. */
@@ -29,7 +30,7 @@ export interface BundleContext {
   stage: string;
 }
 
-/** Reads objects, keeps one row per key, and stages the rows by bucket. */
+/** Reads objects, keeps one row per key, and makes blocks of the rows by bucket. */
 export class BundleParser {
   readonly #context: BundleContext;
   readonly #read: ReturnType<typeof objectReader>;
@@ -97,12 +98,12 @@ export class BundleParser {
 
   async #parsed(partition: string, records: number, refused: RefusedRecord[]): Promise<void> {
     this.#count(partition, records, refused);
-    if (this.#reducer.size >= MAX_KEYS) await this.#stage();
+    if (this.#reducer.size >= MAX_KEYS) await this.#makeBlocks();
   }
 
-  /** Stages what is left and tells what was staged and counted. */
+  /** Makes blocks of what is left, and tells all blocks and counts. */
   async finish(): Promise<{ blocks: BlockReference[]; counts: Counts }> {
-    await this.#stage();
+    await this.#makeBlocks();
     return { blocks: this.#blocks, counts: this.#counts };
   }
 
@@ -124,7 +125,7 @@ export class BundleParser {
     return new Reducer(this.#context.contract, (row) => (countsOf(this.#counts, partitionOfRow(row)).reduced += 1));
   }
 
-  async #stage(): Promise<void> {
+  async #makeBlocks(): Promise<void> {
     const { contract, store, stage } = this.#context;
     // Another reducer at once: objects go on being parsed while these rows are on their way.
     const rows = this.#reducer.drain();
@@ -134,8 +135,7 @@ export class BundleParser {
     await Promise.all(
       [...buckets].map(async ([bucket, members]) => {
         const uri = `${stage}/b${bucket}-${randomUUID()}.block`;
-        await store.create(uri, encodeBlock(members));
-        this.#blocks.push({ bucket, uri });
+        this.#blocks.push({ bucket, block: await keepBlock(store, uri, encodeBlock(members)) });
       }),
     );
   }

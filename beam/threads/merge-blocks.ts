@@ -5,9 +5,10 @@ import type { DeltaStore } from '../../src/lakehouse/deltas/index.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import { decodeBlock } from './blocks.ts';
 import { countsOf, noCounts, partitionOfRow } from './counts.ts';
+import { openBlock } from './kept-block.ts';
 import type { Answers, BatchReference } from './messages.ts';
 
-/** Reduces the staged blocks of one bucket again and writes the bucket's delta. */
+/** Reduces the blocks of one bucket again and writes the bucket's delta. */
 export async function mergeBlocks(
   resources: { contract: CompiledContract; store: ObjectStore; deltas: DeltaStore },
   { batch, bucket, blocks }: { batch: BatchReference; bucket: number; blocks: string[] },
@@ -15,7 +16,7 @@ export async function mergeBlocks(
   const { contract, store, deltas } = resources;
   const counts = noCounts();
   const reducer = new Reducer(contract, (row) => (countsOf(counts, partitionOfRow(row)).reduced += 1));
-  for (const bytes of await Promise.all(blocks.map((uri) => store.read(uri)))) {
+  for (const bytes of await Promise.all(blocks.map((block) => openBlock(store, block)))) {
     for (const row of decodeBlock(bytes)) reducer.add(row);
   }
   const rows = reducer.drain();

@@ -20,10 +20,11 @@ export type Question =
   | { op: 'flush'; bundle: string }
   | { op: 'merge'; batch: BatchReference; bucket: number; blocks: string[] };
 
-/** A block of reduced rows of one bucket, staged in Cloud Storage: only this crosses the runner. */
+/** A block of reduced rows of one bucket. */
 export interface BlockReference {
   bucket: number;
-  uri: string;
+  /** What crosses the runner: where the block was staged, or a small one itself. */
+  block: string;
 }
 
 /** What became of the records of a partition: `recordsIn = quarantined + reduced + rows`, or records were lost. */

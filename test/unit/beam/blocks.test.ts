@@ -23,7 +23,13 @@ test('rows come out as they went in, whether a column repeats itself or not', ()
       // A NaN, −0 and 0 are told apart.
       expect(decodeBlock(encodeBlock(rows))).toStrictEqual(rows.map((of) => ({ ...of })));
     }),
+    { numRuns: 1_000 },
   );
+});
+
+test('a −0 that comes after a 0 stays one', () => {
+  const rows = Array.from({ length: 20 }, (_, at) => ({ repeated: at === 10 ? -0 : 0 }));
+  expect(decodeBlock(encodeBlock(rows))).toStrictEqual(rows);
 });
 
 test('what repeats itself is written once', () => {
