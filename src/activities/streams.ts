@@ -50,7 +50,7 @@ export interface StreamSeen {
 }
 
 /** Milliseconds between two looks at the log. */
-const LOOK_MS = 500;
+const LOOK_MS = 250;
 
 /** Looks at the job of one activity: then the workflow shows how it goes. */
 const LOOKS_AT_JOB = 5;
@@ -133,7 +133,7 @@ export function streamActivities(resources: ActivityResources) {
     const following = await follow(request);
     let [misses, looks, lookedAt] = [0, 0, -Infinity];
     while (looks < LOOKS_AT_JOB && !cancellationSignal.aborted) {
-      await following.follower.round(false);
+      await following.follower.look();
       if (performance.now() - lookedAt >= pollIntervalMs) {
         const { end, seen } = await endOf(request.job, misses);
         [misses, looks, lookedAt] = [seen ? 0 : misses + 1, looks + 1, performance.now()];
@@ -144,6 +144,7 @@ export function streamActivities(resources: ActivityResources) {
       }
       await pause(Math.min(LOOK_MS, pollIntervalMs));
     }
+    await following.follower.round(false);
     return seenOf(following, await jobs.droppedAsLate(request.job));
   }
 

@@ -27,9 +27,9 @@ function toStats(fields: readonly IcebergField[], row: Record<string, DuckDBValu
   const lower: ByField<Buffer>[] = [];
   const upper: ByField<Buffer>[] = [];
   for (const { id, type } of fields) {
-    nulls.push({ key: id, value: rows - Number(row[`n${id}`]) });
-    const least = row[`l${id}`] as Value;
-    const greatest = row[`u${id}`] as Value;
+    nulls.push({ key: id, value: rows - Number(row[`n${id}`] ?? 0) });
+    const least = (row[`l${id}`] ?? null) as Value;
+    const greatest = (row[`u${id}`] ?? null) as Value;
     if (least !== null) lower.push({ key: id, value: lowerBound(type, least) });
     const upperBytes = greatest === null ? undefined : upperBound(type, greatest);
     if (upperBytes) upper.push({ key: id, value: upperBytes });
@@ -44,14 +44,22 @@ function toStats(fields: readonly IcebergField[], row: Record<string, DuckDBValu
   };
 }
 
-async function stats(scratch: Scratch, fields: readonly IcebergField[], file: string): Promise<Stats> {
+/** Statistics of local files, in one query: to plan one for each file takes longer than to read most of them. */
+async function statsOf(
+  scratch: Scratch,
+  fields: readonly IcebergField[],
+  files: readonly string[],
+): Promise<Map<string, Stats>> {
   const parts = fields.flatMap((field) => [
     `count(${identifier(field.name)}) as n${field.id}`,
     `${bound(field, 'min')} as l${field.id}`,
     `${bound(field, 'max')} as u${field.id}`,
   ]);
-  const [row] = await scratch.query(`select count(*) as rows, ${parts.join(', ')} from read_parquet(${literal(file)})`);
-  return toStats(fields, row ?? {});
+  const rows = await scratch.query(
+    `select filename, count(*) as rows, ${parts.join(', ')}
+     from read_parquet([${files.map(literal).join(', ')}], filename = true) group by filename`,
+  );
+  return new Map(rows.map(({ filename, ...row }) => [String(filename), toStats(fields, row)]));
 }
 
 /** Name of the partition field of a key. */
@@ -59,43 +67,87 @@ export function partitionField(key: string): string {
   return `${key}_bucket`;
 }
 
-/**
- * Writes the rows of a query, sorted by key, as one data file of the table, with field ids, counts and bounds.
- *
- * @param table where it will belong: its folder, and the columns that the file gets
- * @param select a query whose columns are those of the table's schema
- */
-export async function writeDataFile(
+/** Rows of one bucket: a query whose columns are those of the table's schema. */
+export interface BucketRows {
+  bucket: number;
+  select: string;
+}
+
+/** Where data files will belong: the folder of the table, and the columns that they get. */
+type Target = Pick<IcebergTable, 'schema' | 'metadata'>;
+
+/** Writes the rows of a query, sorted by key, as a local Parquet file with field ids. */
+async function copySorted(
   scratch: Scratch,
-  table: Pick<IcebergTable, 'schema' | 'metadata'>,
+  fields: readonly IcebergField[],
   key: string,
-  bucket: number,
   select: string,
-): Promise<DataFile> {
-  const { fields } = table.schema;
+): Promise<string> {
   const local = scratch.path('parquet');
   const columns = fields.map((field) => identifier(field.name)).join(', ');
   await scratch.run(
     `copy (select ${columns} from (${select}) order by ${identifier(key)})
      to ${literal(local)} (format parquet, compression zstd, field_ids ${fieldIds(fields)})`,
   );
+  return local;
+}
+
+async function uploadDataFile(
+  scratch: Scratch,
+  { metadata }: Target,
+  { bucket, partition, local }: { bucket: number; partition: DataFile['partition']; local: string },
+): Promise<Omit<DataFile, keyof Stats>> {
   // No `name=value` folders: readers that guess Hive partitions from paths would add a column.
-  const uri = `${table.metadata.location}/data/bucket-${bucket}/${randomUUID()}.parquet`;
-  const [found, bytes] = await Promise.all([stats(scratch, fields, local), scratch.upload(local, uri)]);
+  const uri = `${metadata.location}/data/bucket-${bucket}/${randomUUID()}.parquet`;
   return {
     content: 0,
     file_path: uri,
     file_format: 'PARQUET',
-    partition: { [partitionField(key)]: bucket },
-    file_size_in_bytes: bytes,
+    partition,
+    file_size_in_bytes: await scratch.upload(local, uri),
     column_sizes: null,
     nan_value_counts: null,
     key_metadata: null,
     split_offsets: null,
     equality_ids: null,
     sort_order_id: null,
-    ...found,
   };
+}
+
+/** Writes a data file of the table for each of these, its rows sorted by key, with field ids, counts and bounds. */
+export async function writeDataFiles(
+  scratch: Scratch,
+  table: Target,
+  key: string,
+  parts: readonly BucketRows[],
+): Promise<DataFile[]> {
+  if (!parts.length) return [];
+  const { fields } = table.schema;
+  const locals: string[] = [];
+  for (const { select } of parts) locals.push(await copySorted(scratch, fields, key, select));
+  const uploads = parts.map(({ bucket }, index) =>
+    uploadDataFile(scratch, table, {
+      bucket,
+      partition: { [partitionField(key)]: bucket },
+      local: locals[index] ?? '',
+    }),
+  );
+  const [stats, files] = await Promise.all([statsOf(scratch, fields, locals), Promise.all(uploads)]);
+  // A file without rows has no group: there is no least of nothing.
+  return files.map((file, index) => ({ ...file, ...(stats.get(locals[index] ?? '') ?? toStats(fields, { rows: 0 })) }));
+}
+
+/** Writes one data file as {@link writeDataFiles} does. */
+export async function writeDataFile(
+  scratch: Scratch,
+  table: Target,
+  key: string,
+  bucket: number,
+  select: string,
+): Promise<DataFile> {
+  const [file] = await writeDataFiles(scratch, table, key, [{ bucket, select }]);
+  if (!file) throw new Error('a part without a data file');
+  return file;
 }
 
 /** Bucket of a data file. */

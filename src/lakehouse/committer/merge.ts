@@ -3,7 +3,8 @@ import { bucketOf, orderColumns } from '../../contracts/index.ts';
 import { cupelError } from '../../errors.ts';
 import type { DeltaFile } from '../deltas/index.ts';
 import type { DataFile, IcebergTable } from '../iceberg/index.ts';
-import { bucketOfFile, writeDataFile } from './data-file.ts';
+import { bucketOfFile, writeDataFiles } from './data-file.ts';
+import type { BucketRows } from './data-file.ts';
 import { downloadDataFiles } from './download-data-files.ts';
 import { identifier, literal, readParquet } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
@@ -131,12 +132,7 @@ function planRewrites(
   return [...large, ...joined];
 }
 
-async function rewrite(
-  scratch: Scratch,
-  contract: CompiledContract,
-  table: IcebergTable,
-  { bucket, paths, inserts }: Rewrite,
-): Promise<DataFile> {
+function rowsOf(contract: CompiledContract, table: IcebergTable, { bucket, paths, inserts }: Rewrite): BucketRows {
   const key = contract.key[0] ?? '';
   const columns = table.schema.fields.map((field) => identifier(field.name)).join(', ');
   const selects: string[] = [];
@@ -147,7 +143,7 @@ async function rewrite(
     );
   }
   if (inserts) selects.push(`select ${columns} from inserted where _bucket = ${bucket}`);
-  return writeDataFile(scratch, table, key, bucket, selects.join(' union all '));
+  return { bucket, select: selects.join(' union all ') };
 }
 
 /** Table `inserted`: rows of new keys. Returns their buckets. */
@@ -190,9 +186,9 @@ export async function mergeDeltas(
     if (!file) throw cupelError('CUP_DELTA_INVALID', { expected: 'a changed row in a live file', file: String(_file) });
     return { path: String(_file), file };
   });
-  const add: DataFile[] = [];
-  for (const one of planRewrites(rewritten, await findInserted(scratch, contract), key))
-    add.push(await rewrite(scratch, contract, table, one));
+  const rewrites = planRewrites(rewritten, await findInserted(scratch, contract), key);
+  const parts = rewrites.map((one) => rowsOf(contract, table, one));
+  const add = await writeDataFiles(scratch, table, key, parts);
   const remove = new Set(rewritten.map(({ file }) => file.file_path));
   const updated = await count(scratch, 'changed');
   return { add, remove, inserted: await count(scratch, 'inserted'), updated };

@@ -47,6 +47,7 @@ export class StreamFollower {
   #next: number;
   #open: OpenBatch[];
   #settled: number[];
+  #settling: Promise<OpenBatch[]> | undefined;
 
   /** @param waitMs how long a batch may wait for others, so that fewer commits write less */
   constructor(resources: FollowResources, { next, open, settled }: FollowState, waitMs: number) {
@@ -90,15 +91,33 @@ export class StreamFollower {
   }
 
   /**
-   * One round.
+   * One look: submits what is due. What is settled is entered into the ledger beside the looks, since data never waits for that.
+   *
+   * @throws what keeps batches from being submitted; what kept them from being entered, at the next look or round
+   */
+  async look(): Promise<void> {
+    await this.#readNew();
+    await this.#submit(false);
+    if (!this.#settling) {
+      const settling = this.#settle();
+      this.#settling = settling;
+      const forget = (): void => void (this.#settling = undefined);
+      settling.then(forget, () => undefined); // a failure stays until somebody waits for it
+    }
+    await Promise.race([this.#settling, Promise.resolve()]); // throws where it has failed
+  }
+
+  /**
+   * One round, after which all that was settled when it began is entered.
    *
    * @param flush submits at once, whatever may still come
-   * @returns the batches that were found settled
+   * @returns the batches that it found settled
    */
   async round(flush: boolean): Promise<OpenBatch[]> {
+    await this.#settling;
     await this.#readNew();
     await this.#submit(flush);
-    return this.#settle(); // last, since it writes to the ledger, and data never waits for that
+    return this.#settle();
   }
 
   async #readNew(): Promise<void> {
@@ -117,12 +136,13 @@ export class StreamFollower {
 
   async #settle(): Promise<OpenBatch[]> {
     const { deltas, record, now } = this.#resources;
-    const looking = this.#open.map((batch) => isSettled(deltas, { ...batch, atMs: Date.parse(batch.at) }, now()));
+    const submitted = this.#open.filter(({ submittedMs }) => submittedMs !== undefined);
+    const looking = submitted.map((batch) => isSettled(deltas, { ...batch, atMs: Date.parse(batch.at) }, now()));
     const done = await Promise.all(looking);
-    const settled = this.#open.filter((_, index) => done[index]);
+    const settled = submitted.filter((_, index) => done[index]);
     for (const batches of byContract(settled)) await record(batches);
     this.#settled.push(...settled.map(({ number }) => number));
-    this.#open = this.#open.filter((_, index) => !done[index]);
+    this.#open = this.#open.filter((batch) => !settled.includes(batch));
     return settled;
   }
 

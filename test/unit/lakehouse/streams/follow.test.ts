@@ -94,6 +94,40 @@ test('what is settled is recorded once, and leaves the log once its keeper knows
   expect(last.state).toEqual({ next: 4, open: [], settled: [3] });
 });
 
+test('new batches are submitted while the ledger takes what is settled', async () => {
+  const entered = Promise.withResolvers<void>();
+  const record = async (batches: OpenBatch[]): Promise<void> => {
+    await entered.promise;
+    recorded.push(ids(batches));
+  };
+  const following = new StreamFollower({ ...resources, record }, { next: 1, open: [], settled: [] }, 0);
+  publish(1);
+  await following.look();
+  done.add('b1');
+  await following.look();
+  publish(2);
+  await following.look();
+  expect(submitted).toEqual(['b1', 'b2']);
+  expect(recorded).toEqual([]);
+  entered.resolve();
+  await following.round(false);
+  expect(recorded).toEqual(['b1']);
+  expect(ids(following.state.open)).toBe('b2');
+});
+
+test('what cannot be entered into the ledger shows at a later look, and stays open', async () => {
+  const record = (): Promise<void> => Promise.reject(new Error('the ledger is away'));
+  const following = new StreamFollower({ ...resources, record }, { next: 1, open: [], settled: [] }, 0);
+  publish(1);
+  await following.look();
+  done.add('b1');
+  const looks = async (): Promise<void> => {
+    for (;;) await following.look();
+  };
+  await expect(looks()).rejects.toThrow('the ledger is away');
+  expect(ids(following.state.open)).toBe('b1');
+});
+
 test('a batch that stays unsettled is submitted again', async () => {
   const following = await follower();
   publish(1);
