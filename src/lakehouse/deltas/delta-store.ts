@@ -7,6 +7,9 @@ import type { Chunk, Done, Group, Manifest, Roll, RolledBatch } from './types.ts
 /** Of a name below a table's folder: the batch that it belongs to. */
 const OF_BATCH = /^([0-9a-f]{64})(\.done\.json|\.json|\/.+\.parquet)$/;
 
+/** Groups that are kept in mind: some tables' last commits. */
+const GROUPS_KEPT = 256;
+
 /** What a listing shows of a batch. */
 export interface ListedBatch {
   batchId: string;
@@ -22,6 +25,8 @@ export interface ListedBatch {
 export class DeltaStore {
   readonly #store: ObjectStore;
   readonly #root: string;
+  /** Read last; a group never changes, and each commit of a table looks at those of the last ones. */
+  readonly #groups = new Map<string, Group>();
 
   /** @param bucket the ops bucket */
   constructor(store: ObjectStore, bucket: string) {
@@ -90,7 +95,10 @@ export class DeltaStore {
   }
 
   async readGroup(table: string, groupId: string): Promise<Group | undefined> {
-    return this.#read<Group>(this.#groupUri(table, groupId));
+    const uri = this.#groupUri(table, groupId);
+    const group = this.#groups.get(uri) ?? (await this.#read<Group>(uri));
+    if (group) this.#keepGroup(uri, group);
+    return group;
   }
 
   /**
@@ -166,7 +174,16 @@ export class DeltaStore {
 
   /** Forgets which batches a snapshot held that nobody keeps. */
   async deleteGroup(table: string, groupId: string): Promise<void> {
-    await this.#store.delete(this.#groupUri(table, groupId));
+    const uri = this.#groupUri(table, groupId);
+    await this.#store.delete(uri);
+    this.#groups.delete(uri);
+  }
+
+  #keepGroup(uri: string, group: Group): void {
+    this.#groups.delete(uri);
+    this.#groups.set(uri, group);
+    const [oldest] = this.#groups.keys();
+    if (this.#groups.size > GROUPS_KEPT && oldest !== undefined) this.#groups.delete(oldest);
   }
 
   #rollsUri(table: string): string {

@@ -27,6 +27,8 @@ export class IcebergTable {
   readonly #catalog: RestCatalog;
   readonly #store: ObjectStore;
   #metadata: TableMetadata;
+  /** Of the snapshot that was asked for last: a merge asks twice, and no snapshot ever changes. */
+  #known: { list: string; manifests: Promise<LiveManifest[]> } | undefined;
 
   constructor(catalog: RestCatalog, store: ObjectStore, namespace: string, name: string, metadata: TableMetadata) {
     this.#catalog = catalog;
@@ -301,7 +303,16 @@ export class IcebergTable {
 
   async #liveManifests(snapshot: Snapshot | undefined): Promise<LiveManifest[]> {
     if (!snapshot) return [];
-    const files = await readContainer<ManifestFile>(await this.#store.read(snapshot['manifest-list']));
+    const list = snapshot['manifest-list'];
+    if (this.#known?.list === list) return this.#known.manifests;
+    const manifests = this.#readManifests(list);
+    this.#known = { list, manifests };
+    manifests.catch(() => (this.#known = undefined)); // the next one who asks tries again
+    return manifests;
+  }
+
+  async #readManifests(list: string): Promise<LiveManifest[]> {
+    const files = await readContainer<ManifestFile>(await this.#store.read(list));
     const manifests = await Promise.all(files.map((file) => this.#readManifest(file)));
     return manifests.filter((manifest) => manifest.entries.length > 0);
   }

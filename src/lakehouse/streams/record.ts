@@ -56,9 +56,12 @@ function fault(contract: CompiledContract, { attributes }: StreamedMessage): str
   return malformed;
 }
 
+/** Made once: one for each message takes as long as all that is done with it. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 function parse(data: string): { value: unknown; malformed?: string } {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(data, 'base64'));
+    const text = UTF8.decode(Buffer.from(data, 'base64'));
     return { value: JSON.parse(text) };
   } catch {
     return { value: null, malformed: 'data: expected JSON in UTF-8' };

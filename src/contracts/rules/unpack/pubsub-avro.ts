@@ -13,6 +13,9 @@ export interface ArchivedMessage {
   data: Buffer;
 }
 
+/** Made once: one for each message takes as long as all that is done with it. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 async function readMessages(bytes: Uint8Array, bronzeObject: string): Promise<ArchivedMessage[]> {
   let messages: Partial<ArchivedMessage>[];
   try {
@@ -50,7 +53,7 @@ export function messageRecord(contract: CompiledContract, message: ArchivedMessa
   if (carrierOrder === undefined)
     return { ...common, value, malformed: `attributes.${contract.carrierOrder}: expected microseconds since 1970` };
   try {
-    const data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(message.data)) as unknown;
+    const data = JSON.parse(UTF8.decode(message.data)) as unknown;
     return { ...common, value: { ...value, data } };
   } catch {
     return { ...common, value, malformed: 'data: expected JSON in UTF-8' };
