@@ -9,6 +9,7 @@ import { earthquakes } from '../support/contracts.ts';
 import { runKappaJob } from '../support/kappa-job.ts';
 import { startLake } from '../support/lake.ts';
 import type { Lake } from '../support/lake.ts';
+import { lawRows } from '../support/table-rows.ts';
 
 let lake: Lake;
 const contract = earthquakes((yaml) => yaml.replace('maxShare: 0.01', 'maxShare: 0.5'));
@@ -92,6 +93,23 @@ test('good records become deltas and one manifest; refused ones are kept with th
   expect(again).toEqual({ code: 0, stdout: '', stderr: '' });
   await commitWaiting(lake, contract, [chunk.batchId]);
   expect((await digestTable(lake, contract)).rows).toBe(2);
+});
+
+test('blocks too large for the runner are staged, and are gone once the batch is published', async () => {
+  const ids = ['large1', 'large2', 'large3'];
+  const place = 'far '.repeat(50_000);
+  const records = ids.map((id) => good(id, 5)).map((one) => ({ ...one, properties: { ...one.properties, place } }));
+  const poll = pollText(
+    1_700_000_400_000,
+    records.map((record) => JSON.stringify(record)),
+  );
+  const chunk = toChunk(contract, [await land(poll)]);
+  const { code, stderr } = await run(chunk);
+  expect(`${code} ${stderr}`).toBe('0 ');
+  await commitWaiting(lake, contract, [chunk.batchId]);
+  const rows = await lawRows(lake, contract);
+  expect(rows.filter((row) => row.includes(place))).toHaveLength(ids.length);
+  expect(await listed('gs://cupel-ops/stage/')).toEqual([]);
 });
 
 test('more refused records than the contract allows: nothing is published, all are kept', async () => {

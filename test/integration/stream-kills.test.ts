@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const MOMENTS: [moment: string, lastWrite: RegExp][] = [
-  ['between the blocks and the deltas', /^stage\//],
+  ['between a refused record and the deltas', /^earthquakes\/[0-9a-f]{64}\//],
   ['between the deltas and the manifest', /^_deltas\/.*\.parquet$/],
   ['between the manifest and the log', /^_deltas\/[^/]+\/[0-9a-f]{64}\.json$/],
   ['between the log and the acknowledgement', /^streams\//],
