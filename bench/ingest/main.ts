@@ -16,7 +16,7 @@ import { signedDeliveries } from './deliveries.ts';
 import { load } from './load.ts';
 import type { LoadResult } from './load.ts';
 
-const HELP = `Measures the function ingest under signed webhooks in GitHub's shape, beside a handler that only verifies the signature.
+const HELP = `Measures the function ingest under signed webhooks in GitHub's shape, beside handlers that only verify the signature.
 
   npm run bench:ingest -- [options]
 
@@ -29,11 +29,16 @@ const SECRET = 'a secret of the benchmark';
 
 const SERVERS = {
   bare: path.join(import.meta.dirname, 'bare.ts'),
+  framework: path.join(import.meta.dirname, 'framework.ts'),
   ingest: path.join(PROJECT, 'functions/ingest/index.ts'),
 };
 type Name = keyof typeof SERVERS;
 
-const TITLES: Record<Name, string> = { bare: 'bare handler, HMAC only', ingest: 'Cupel ingest' };
+const TITLES: Record<Name, string> = {
+  bare: "HMAC only, Node's HTTP server",
+  framework: 'HMAC only, functions framework',
+  ingest: 'Cupel ingest',
+};
 
 interface Load {
   seconds: number;
@@ -120,9 +125,22 @@ function row(name: Name, { result, ...cost }: Measured): string[] {
 
 /** @throws Error when a delivery got another answer than the expected one: the figures would be of something else */
 function checkAnswers(name: Name, { statuses }: LoadResult): void {
-  const expected = name === 'bare' ? '202' : '200';
+  const expected = name === 'ingest' ? '200' : '202';
   const others = Object.entries(statuses).filter(([status]) => status !== expected);
   if (others.length) throw new Error(`${name}: expected ${expected}, found ${JSON.stringify(statuses)}`);
+}
+
+/** Cupel against each of the others, a line each. */
+function ratios(all: ReadonlyMap<Name, Measured>): string {
+  const ingest = all.get('ingest');
+  const others = [...all].filter(([name]) => name !== 'ingest');
+  const line = ([name, other]: [Name, Measured]): string => {
+    const ratio = (of: (one: Measured) => number): string => (ingest ? of(ingest) / of(other) : NaN).toFixed(2);
+    const cpu = ratio(({ cpuSeconds, result }) => cpuSeconds / result.answered);
+    const [rate, p99] = [ratio(({ result }) => result.perSecond), ratio(({ result }) => result.p99Ms)];
+    return `Cupel against ${TITLES[name]}: ${rate} × the requests/s, ${p99} × the p99, ${cpu} × the CPU per request`;
+  };
+  return others.map(line).join('\n');
 }
 
 async function bench(asked: Load, directory: string): Promise<void> {
@@ -132,19 +150,13 @@ async function bench(asked: Load, directory: string): Promise<void> {
   const env = { ...lake.env, ...secrets, PUBSUB_EMULATOR_HOST: await startPubsub(lake, directory) };
   console.error(`bench: load ${loadavg()[0]?.toFixed(2)}; logs in ${directory}`);
   const all = new Map<Name, Measured>();
-  for (const name of ['bare', 'ingest'] as const) {
+  for (const name of Object.keys(SERVERS) as Name[]) {
     const measured = await measureServer(name, env, lake.standIns, asked, directory);
     checkAnswers(name, measured.result);
     all.set(name, measured);
   }
   console.log(lay([HEAD, ...[...all].map(([name, measured]) => row(name, measured))]));
-  const [bare, ingest] = [all.get('bare'), all.get('ingest')];
-  if (!bare || !ingest) return;
-  const ratio = (of: (one: Measured) => number): string => (of(ingest) / of(bare)).toFixed(2);
-  const cpu = ratio(({ cpuSeconds, result }) => cpuSeconds / result.answered);
-  console.log(
-    `\nCupel against bare: ${ratio(({ result }) => result.perSecond)} × the requests/s, ${cpu} × the CPU per request`,
-  );
+  console.log(`\n${ratios(all)}`);
   await lake.stop();
 }
 

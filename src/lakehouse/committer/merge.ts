@@ -64,6 +64,15 @@ export async function checkIncoming(scratch: Scratch, contract: CompiledContract
   if (misplaced) throw cupelError('CUP_DELTA_INVALID', { expected: 'keys in their buckets', rows: misplaced });
 }
 
+/** Those of the files that hold an incoming key: one column of each tells, and most updates are of what came lately. */
+async function holdersOf(scratch: Scratch, key: string, files: readonly string[]): Promise<string[]> {
+  const names = files.map(literal).join(', ');
+  const found = await scratch.query(`
+    select distinct _file
+    from (select ${key}, _file from read_parquet([${names}], filename = '_file')) semi join incoming using (${key})`);
+  return found.map(({ _file }) => String(_file)).sort();
+}
+
 /** Table `existing`: of the live files of the buckets that deltas touch, the rows of incoming keys. */
 async function loadExisting(
   scratch: Scratch,
@@ -77,8 +86,9 @@ async function loadExisting(
     return new Map();
   }
   const files = await downloadDataFiles(scratch, table.schema, live);
+  const holders = await holdersOf(scratch, key, files);
   await scratch.run(
-    `create table existing as select e.* from ${readParquet(table.schema.fields, files)} e semi join incoming using (${key})`,
+    `create table existing as select e.* from ${readParquet(table.schema.fields, holders)} e semi join incoming using (${key})`,
   );
   return new Map(files.map((file, index) => [file, live[index] as DataFile]));
 }
@@ -102,7 +112,7 @@ async function findChanges(scratch: Scratch, contract: CompiledContract): Promis
  * Bytes up to which losing files of a bucket are rewritten as one, together with its new keys. To write a file costs as much as so many
  * bytes, and a stream that leaves 16 new files with each commit would soon rewrite hundreds of them in every one.
  */
-const SMALL_FILE = 1 << 20;
+const SMALL_FILE = 512 << 10;
 
 /** A file to write: the rows of losing files as they are to be, and perhaps the new keys of the bucket. */
 interface Rewrite {

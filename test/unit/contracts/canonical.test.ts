@@ -17,6 +17,16 @@ test('the hash of a value is that of its RFC 8785 form, as the library writes it
   );
 });
 
+test('objects that are nearly alike, one after another, keep their own order', () => {
+  const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'é', '\u{1f600}', '\ufb33'), { minLength: 1 });
+  const object = names.map((of) => Object.fromEntries(of.map((name, at) => [name, at])));
+  fc.assert(
+    fc.property(fc.array(object), (values) => {
+      expect(values.map(canonicalHash)).toEqual(values.map(hashOf));
+    }),
+  );
+});
+
 test.each([
   ['names that are numbers', { b: 1, 10: 2, 9: 3, a: { 2: 1, '01': 2 } }],
   ['a name that is no name', JSON.parse('{"b":1,"__proto__":{"z":1,"a":2}}') as object],
