@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { planFields } from '../../src/contracts/index.ts';
 import type { CompiledContract, SeenField } from '../../src/contracts/index.ts';
 import { cupelError } from '../../src/errors.ts';
@@ -100,9 +101,15 @@ function report(metric: string, value: number): void {
   process.stdout.write(`${JSON.stringify({ metric, value, namespace: 'kappa', step: 'publish' })}\n`);
 }
 
+/** Objects deleted at once: enough to hide the latency of one. */
+const DELETES = 16;
+
 /** Removes what an attempt of a job staged. */
 export async function removeStaged(store: ObjectStore, stage: string): Promise<void> {
-  for await (const block of store.list(`${stage}/`)) await store.delete(block.uri);
+  const uris: string[] = [];
+  for await (const { uri } of store.list(`${stage}/`)) uris.push(uri);
+  const limit = pLimit(DELETES);
+  await Promise.all(uris.map((uri) => limit(() => store.delete(uri))));
 }
 
 /**

@@ -35,7 +35,7 @@ const RULES: [Phase, (frame: CallFrame) => boolean][] = [
   ['encode', ({ url }) => url.endsWith('/encode-delta.ts')],
   ['merge', ({ url, functionName }) => url.endsWith('/merge-blocks.ts') || functionName === 'decodeBlock'],
   ['reduce and hash', ({ url }) => url.endsWith('/reducer.ts')],
-  ['stage', ({ functionName }) => ['#stage', 'encodeBlock'].includes(functionName)],
+  ['stage', ({ functionName }) => ['#makeBlocks', 'encodeBlock', 'keepBlock'].includes(functionName)],
   ['parse and normalise', ({ url }) => /\/(rules|sources)\/.*\.ts$/.test(url)],
   [
     'start',
