@@ -1,8 +1,8 @@
-import pLimit from 'p-limit';
 import { planFields } from '../../src/contracts/index.ts';
 import type { CompiledContract, SeenField } from '../../src/contracts/index.ts';
 import { cupelError } from '../../src/errors.ts';
 import type { Chunk, DeltaFile, FailureReport, Manifest } from '../../src/lakehouse/deltas/index.ts';
+import { deleteAll } from '../../src/lakehouse/delete-all.ts';
 import type { ObjectStore } from '../../src/lakehouse/object-store.ts';
 import { openJob } from '../job-resources.ts';
 import { addUp } from '../threads/counts.ts';
@@ -101,15 +101,9 @@ function report(metric: string, value: number): void {
   process.stdout.write(`${JSON.stringify({ metric, value, namespace: 'kappa', step: 'publish' })}\n`);
 }
 
-/** Objects deleted at once: enough to hide the latency of one. */
-const DELETES = 16;
-
 /** Removes what an attempt of a job staged. */
 export async function removeStaged(store: ObjectStore, stage: string): Promise<void> {
-  const uris: string[] = [];
-  for await (const { uri } of store.list(`${stage}/`)) uris.push(uri);
-  const limit = pLimit(DELETES);
-  await Promise.all(uris.map((uri) => limit(() => store.delete(uri))));
+  await deleteAll(store, `${stage}/`);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import type { WebhookFeed } from '../../contracts/index.ts';
 import { cupelError } from '../../errors.ts';
+import { decodeUtf8 } from '../../formats/utf8.ts';
 
 const DEFAULT_MAX_BYTES = 1 << 20;
 const DEFAULT_MAX_DEPTH = 32;
@@ -75,7 +76,7 @@ function checkShape(document: object, maxDepth: number, maxKeys: number): void {
 export function checkBody(feed: Pick<WebhookFeed, 'maxDepth' | 'maxKeys'>, body: Uint8Array): void {
   let document: unknown;
   try {
-    document = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    document = JSON.parse(decodeUtf8(body));
   } catch {
     throw invalid('JSON in UTF-8');
   }

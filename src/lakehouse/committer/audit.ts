@@ -1,16 +1,13 @@
-import pLimit from 'p-limit';
 import { tableName } from '../../contracts/index.ts';
 import type { CompiledContract } from '../../contracts/index.ts';
 import { cupelError } from '../../errors.ts';
+import { deleteAll } from '../delete-all.ts';
 import { groupId as groupIdOf } from '../deltas/index.ts';
 import { IcebergTable } from '../iceberg/index.ts';
 import { auditName, auditPrefix } from './audit-name.ts';
 import { GROUP_PROPERTY, mergeAndCommit, outcomeOf, readManifests, UNCHANGED } from './commit-waiting.ts';
 import type { CommitterResources, Outcome } from './commit-waiting.ts';
 import { ensureSilverTable, evolveTable, TABLE_PROPERTIES } from './silver-table.ts';
-
-/** Files deleted at once. */
-const AT_ONCE = 16;
 
 /** Property of an audit table: full name of the table that is audited. */
 export const AUDIT_OF_PROPERTY = 'cupel.audit-of';
@@ -192,12 +189,7 @@ export async function dropAuditTable(
   const main = await IcebergTable.load(catalog, store, namespace, table);
   if (!main) return 0;
   const needed = await main.referencedFiles();
-  const own: string[] = [];
-  for await (const { uri } of store.list(`${auditLocation(main, contract, auditId)}/`))
-    if (!needed.has(uri)) own.push(uri);
-  const limit = pLimit(AT_ONCE);
-  await Promise.all(own.map((uri) => limit(() => store.delete(uri))));
-  return own.length;
+  return deleteAll(store, `${auditLocation(main, contract, auditId)}/`, (uri) => needed.has(uri));
 }
 
 /** The audits of a contract's table, and whose they are. */

@@ -5,8 +5,8 @@ import { logFolder } from '../append-log/index.ts';
 import { commitWaiting, MAX_GROUP } from '../committer/commit-waiting.ts';
 import type { CommitterResources } from '../committer/commit-waiting.ts';
 import { contractUri as uriOf, publishContract } from '../contract-store.ts';
+import { deleteAll } from '../delete-all.ts';
 import { IcebergTable } from '../iceberg/index.ts';
-import type { ObjectStore } from '../object-store.ts';
 
 /** Objects deleted at once. */
 const AT_ONCE = 16;
@@ -105,17 +105,6 @@ export async function newestSnapshot(
   if (sink.kind === 'append-log') return null;
   const newest = (await IcebergTable.load(catalog, store, sink.namespace, sink.table))?.current;
   return newest ? String(newest['snapshot-id']) : null;
-}
-
-async function deleteAll(
-  store: ObjectStore,
-  prefix: string,
-  keep: (uri: string) => boolean = () => false,
-): Promise<void> {
-  const limit = pLimit(AT_ONCE);
-  const uris: string[] = [];
-  for await (const { uri } of store.list(prefix)) if (!keep(uri)) uris.push(uri);
-  await Promise.all(uris.map((uri) => limit(() => store.delete(uri))));
 }
 
 async function dropTable({ catalog, store, opsBucket }: ShadowResources, shadow: Shadow): Promise<void> {

@@ -1,5 +1,6 @@
 import { hourOfMicros, messageRecord } from '../../contracts/index.ts';
 import type { CompiledContract, RawRecord, RecordContext } from '../../contracts/index.ts';
+import { decodeUtf8 } from '../../formats/utf8.ts';
 import { ARCHIVE_FEED, parseBronzeName, partitionOf } from '../bronze/index.ts';
 
 /** A message as a subscription delivers it. */
@@ -56,12 +57,9 @@ function fault(contract: CompiledContract, { attributes }: StreamedMessage): str
   return malformed;
 }
 
-/** Made once: one for each message takes as long as all that is done with it. */
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-
 function parse(data: string): { value: unknown; malformed?: string } {
   try {
-    const text = UTF8.decode(Buffer.from(data, 'base64'));
+    const text = decodeUtf8(Buffer.from(data, 'base64'));
     return { value: JSON.parse(text) };
   } catch {
     return { value: null, malformed: 'data: expected JSON in UTF-8' };

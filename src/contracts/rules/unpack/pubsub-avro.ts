@@ -1,4 +1,5 @@
 import { readContainer } from '../../../formats/avro-container.ts';
+import { decodeUtf8 } from '../../../formats/utf8.ts';
 import type { CompiledContract } from '../../types.ts';
 import { hourOfMicros } from '../times.ts';
 import { unreadable } from './types.ts';
@@ -12,9 +13,6 @@ export interface ArchivedMessage {
   attributes: Record<string, string>;
   data: Buffer;
 }
-
-/** Made once: one for each message takes as long as all that is done with it. */
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 async function readMessages(bytes: Uint8Array, bronzeObject: string): Promise<ArchivedMessage[]> {
   let messages: Partial<ArchivedMessage>[];
@@ -53,7 +51,7 @@ export function messageRecord(contract: CompiledContract, message: ArchivedMessa
   if (carrierOrder === undefined)
     return { ...common, value, malformed: `attributes.${contract.carrierOrder}: expected microseconds since 1970` };
   try {
-    const data = JSON.parse(UTF8.decode(message.data)) as unknown;
+    const data = JSON.parse(decodeUtf8(message.data)) as unknown;
     return { ...common, value: { ...value, data } };
   } catch {
     return { ...common, value, malformed: 'data: expected JSON in UTF-8' };
